@@ -1,6 +1,5 @@
 """A build: the order of its steps, how they run, and how they are verified."""
 
-import contextlib
 import inspect
 import os
 from collections.abc import Iterator, Mapping
@@ -12,9 +11,11 @@ from hgld.engine.stage import Share, Stage, StageReport
 from hgld.engine.store import has_scheme
 from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
-from hgld.errors import InputError, how_to_install
+from hgld.errors import InputError, needing
 from hgld.flows import steps
 from hgld.flows.steps import BuildStep, Sections
+
+__all__ = ["needing"]  # the rest is made here
 
 _MADE = {
     "metadata": steps.metadata_step,
@@ -197,27 +198,6 @@ def run_step(
     workspace = Workspace(root, remakes=force)
     with needing(step.extra, workspace.command(step.name)), workspace.lock(str(share or "")):
         return step.run(workspace)
-
-
-@contextlib.contextmanager
-def needing(extra: str, command: str, instead: str = "") -> Iterator[None]:
-    """Turns the error for a missing package into one that says how to install it.
-
-    Args:
-        extra: the extra that has the package; empty: unknown, and the error is not changed.
-        command: the command that needs it.
-        instead: text about an alternative without it.
-
-    Raises:
-        InputError: a package is missing.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if not extra:
-            raise
-        how = f"{how_to_install(extra)}{instead}"
-        raise InputError(f"{command} needs the package {error.name!r}: {how}") from error
 
 
 def verify_build(

@@ -16,16 +16,14 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
-from hgld.errors import AwaitingReviewError, IncompleteError, InputError, missing_package
+from hgld.errors import AwaitingReviewError, IncompleteError, InputError, needing
 
-try:
+with needing("flows", "hgld.flows.jobs", kind=ModuleNotFoundError):
     from prefect import Flow, State, Task, flow, task
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.objects import TaskRun
     from prefect.runtime import deployment, flow_run
     from prefect.states import Completed, Failed, Running
-except ModuleNotFoundError as error:
-    raise missing_package("hgld.flows.jobs", error, "flows") from error
 
 from hgld.annotations.release.released import RELEASE_FOLDER, RELEASES_FILE, read_releases
 from hgld.engine.stage import StageReport

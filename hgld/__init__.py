@@ -13,7 +13,7 @@ Example:
 import importlib
 from typing import TYPE_CHECKING
 
-from hgld.errors import HgldError, missing_package
+from hgld.errors import HgldError, needing
 
 if TYPE_CHECKING:
     from hgld import losses, metrics
@@ -40,10 +40,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(
             f"module 'hgld' has no attribute {name!r}; it has {', '.join(__all__)}"
         )
-    try:
+    with needing("train", f"hgld.{name}", kind=ModuleNotFoundError):
         module = importlib.import_module(_LATE[name])
-    except ModuleNotFoundError as error:
-        raise missing_package(f"hgld.{name}", error, "train") from error
     return module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
 
 

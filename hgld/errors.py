@@ -3,10 +3,15 @@
 A caller's mistake (a wrong shape, a bad setting) is a plain `ValueError` or `TypeError`.
 """
 
+import contextlib
+import functools
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import ParamSpec
+
+_Arguments = ParamSpec("_Arguments")
 
 
 class HgldError(Exception):
@@ -84,16 +89,42 @@ class BelowGateError(HgldError):
     """A measured value is below the required one."""
 
 
-def missing_package(what: str, error: ModuleNotFoundError, extra: str) -> ModuleNotFoundError:
-    """Returns the error of an import, to be raised in its place, that says what to install.
+def exit_status(main: Callable[_Arguments, None]) -> Callable[_Arguments, int]:
+    """Makes a program return its exit status: 1 where it fails, which it says in one line."""
+
+    @functools.wraps(main)
+    def run(*given: _Arguments.args, **named: _Arguments.kwargs) -> int:
+        try:
+            main(*given, **named)
+        except HgldError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+        return 0
+
+    return run
+
+
+@contextlib.contextmanager
+def needing(
+    extra: str, what: str, instead: str = "", *, kind: type[Exception] = InputError
+) -> Iterator[None]:
+    """Turns the error for a missing package into one that says how to install it.
 
     Args:
-        what: what was imported, such as `hgld.losses`.
-        error: what Python raised.
-        extra: which brings the package.
+        extra: the extra that has the package; empty: unknown, and the error is not changed.
+        what: what needs it, such as `hgld.losses` or a command.
+        instead: text about an alternative without it.
+        kind: class of the error that is raised: one of this module's, or a ModuleNotFoundError.
     """
-    how = how_to_install(extra)
-    return ModuleNotFoundError(f"{what} needs the package {error.name}: {how}", name=error.name)
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not extra:
+            raise
+        how = f"{what} needs the package {error.name}: {how_to_install(extra)}{instead}"
+        if kind is ModuleNotFoundError:
+            raise ModuleNotFoundError(how, name=error.name) from error
+        raise kind(how) from error
 
 
 def how_to_install(extra: str) -> str:

@@ -22,7 +22,7 @@ from torch import distributed
 
 from hgld.engine.config import from_mapping, read_toml
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
-from hgld.errors import HgldError, InputError
+from hgld.errors import InputError, exit_status
 from hgld.training.config import TrainConfig
 from hgld.training.model.embed import choose_device
 from hgld.training.recipes import over_recipe
@@ -35,8 +35,9 @@ TIMEOUT = timedelta(minutes=30)
 run on held-out landmarks, so that it is more than the ten minutes of NCCL."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Trains as the process that torchrun says this one is; returns the exit status."""
+@exit_status
+def main(arguments: list[str] | None = None) -> None:
+    """Trains as the process that torchrun says this one is."""
     parser = argparse.ArgumentParser(prog="torchrun -m hgld.training", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--root", type=Path, default=DEFAULT_ROOT, help="folder of the build")
@@ -46,13 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    try:
-        config = _settings(given.root, given.config, given.set)
-        _train_together(given.root, config)
-    except HgldError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    config = _settings(given.root, given.config, given.set)
+    _train_together(given.root, config)
 
 
 def _settings(root: Path, path: Path | None, lines: list[str]) -> TrainConfig:

@@ -43,6 +43,10 @@ class Batch:
             ref_labels=self.reference_labels,
         )
 
+    def classified(self, loss: "Callable[..., Tensor]") -> "Tensor":
+        """Returns a loss that compares images with proxies of which it reads the labels."""
+        return loss(self.embeddings, self.labels, self.proxies, self.proxy_labels)
+
 
 class Cost(NamedTuple):
     """The loss of a batch."""
@@ -182,12 +186,8 @@ class CSL(_Method):
         """Returns the loss of a batch."""
         from hgld import losses
 
-        total = losses.csl_loss(
-            *(batch.embeddings, batch.labels, batch.proxies, batch.proxy_labels),
-            margins=self.margins,
-            scale=self.scale,
-        )
-        return Cost(total, {})
+        bound = partial(losses.csl_loss, margins=self.margins, scale=self.scale)
+        return Cost(batch.classified(bound), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,12 +209,8 @@ class HXE(_Method):
         """Returns the loss of a batch."""
         from hgld import losses
 
-        total = losses.hxe_loss(
-            *(batch.embeddings, batch.labels, batch.proxies, batch.proxy_labels),
-            alpha=self.alpha,
-            temperature=self.temperature,
-        )
-        return Cost(total, {})
+        bound = partial(losses.hxe_loss, alpha=self.alpha, temperature=self.temperature)
+        return Cost(batch.classified(bound), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
 from hgld.errors import BelowGateError, InputError
 from hgld.tables import CLASSES, SUSPECTS, TAXONOMY
-from hgld.tables.csv_files import csv_text, escape_cell
+from hgld.tables.csv_files import table_text
 
 logger = logging.getLogger(__name__)
 
@@ -150,18 +150,11 @@ def _produce(
         "suspects": dict(sorted(Counter(suspects["reason"].to_pylist()).items())),
     }
     writer.write(SUSPECTS, "suspicious_official", suspects)
-    # A spreadsheet runs none of the cells.
-    cells = (
-        [escape_cell("" if cell is None else str(cell)) for cell in row.values()]
-        for row in suspects.to_pylist()
-    )
-    sheet = csv_text([suspects.column_names, *cells])
     # JSON has no NaN: what is undefined is null.
     told = json.dumps(found, default=dataclasses.asdict)
     known = json.loads(told, parse_constant=lambda _: None)
     content = json.dumps(known, indent=1, ensure_ascii=False)
     page = findings.render_agreement(found, suspects)
-    texts = {SUSPECTS_SHEET: sheet, AGREEMENT_FILE: f"{content}\n", AGREEMENT_PAGE: page}
-    for relative, text in texts.items():
-        with writer.file(relative) as path:
-            path.write_text(text, encoding="utf-8", newline="")
+    writer.write_text(SUSPECTS_SHEET, table_text(suspects))
+    writer.write_text(AGREEMENT_FILE, f"{content}\n")
+    writer.write_text(AGREEMENT_PAGE, page)

@@ -27,7 +27,7 @@ from hgld.benchmarks.retrieval.config import BenchmarkConfig
 from hgld.benchmarks.retrieval.stage import run_methods
 from hgld.engine.config import from_mapping, read_toml
 from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError, InputError
+from hgld.errors import InputError, exit_status
 from hgld.metrics.relevance import has_unknown
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages, images_of_run
@@ -90,7 +90,8 @@ def held_out(workspace: Workspace, config: TrainConfig) -> RetrievalData:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@exit_status
+def main(arguments: Sequence[str] | None = None) -> None:
     """Makes the runs that are not there yet, and compares them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--root", type=Path, required=True, help="folder of a build")
@@ -99,20 +100,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     workspace = Workspace(options.root)
-    try:
-        content = read_toml(options.changes)
-        planned = content.get("changes", {})
-        if not planned or not all(isinstance(change, dict) for change in planned.values()):
-            raise InputError(f"{options.changes} must have a table [changes.NAME] for each change")
-        runs = list(planned_changes(content, options.seeds))
-        settings = {"name": options.changes.stem, "runs": [run.name for run in runs]}
-        section = {**content.get("benchmark", {}), **settings}
-        config = from_mapping(BenchmarkConfig, section, where=f"{options.changes}, [benchmark]")
-        run_methods(workspace, config, runs, held_out(workspace, runs[0]))
-    except HgldError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    content = read_toml(options.changes)
+    planned = content.get("changes", {})
+    if not planned or not all(isinstance(change, dict) for change in planned.values()):
+        raise InputError(f"{options.changes} must have a table [changes.NAME] for each change")
+    runs = list(planned_changes(content, options.seeds))
+    settings = {"name": options.changes.stem, "runs": [run.name for run in runs]}
+    section = {**content.get("benchmark", {}), **settings}
+    config = from_mapping(BenchmarkConfig, section, where=f"{options.changes}, [benchmark]")
+    run_methods(workspace, config, runs, held_out(workspace, runs[0]))
 
 
 if __name__ == "__main__":

@@ -94,8 +94,7 @@ def _write_card(writer: StageWriter, run: str) -> None:
         measured=measured,
         measured_on=measured_on,
     )
-    with writer.file(card_file(run)) as path:
-        path.write_text(model_card_text(card), encoding="utf-8")
+    writer.write_text(card_file(run), model_card_text(card))
 
 
 def _release(workspace: Workspace, training: Manifest | None) -> str:

@@ -97,8 +97,7 @@ def write_results(
     report = render_report(results, examples, pictures)
     texts = (to_csv(results), to_setting(results), to_latex(results), report)
     for relative, text in zip(result_files(config.folder), texts, strict=True):
-        with writer.file(relative) as path:
-            path.write_text(text, encoding="utf-8")
+        writer.write_text(relative, text)
     if not config.name:  # others of the same folder may be measured again under a name
         cache.prune()
 

@@ -26,8 +26,8 @@ from hgld.benchmarks.retrieval.results import (
     metrics_of,
     read_results,
 )
-from hgld.engine.files import write_text, writing
-from hgld.errors import HgldError, InputError, MissingInputError
+from hgld.engine.files import write_text
+from hgld.errors import InputError, MissingInputError, exit_status
 from hgld.plots.pages import page_template
 
 
@@ -155,22 +155,17 @@ def read_named(text: str) -> Iterator[NamedResults]:
         yield NamedResults(name=called, source=source, results=results, argument=argument)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@exit_status
+def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the leaderboard of the folders that are named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     about = "folder with the results of benchmarks"
     parser.add_argument("folders", nargs="+", metavar="NAME=FOLDER", help=about)
     parser.add_argument("--out", type=Path, required=True, help="HTML file to write")
     options = parser.parse_args(arguments)
-    try:
-        page = render_leaderboard([each for one in options.folders for each in read_named(one)])
-        with writing(options.out):
-            write_text(options.out, page)
-    except HgldError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    page = render_leaderboard([each for one in options.folders for each in read_named(one)])
+    write_text(options.out, page)
     sys.stdout.write(f"{options.out}\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from hgld.engine.config import from_mapping
 from hgld.engine.dataset import rows_digest
 from hgld.engine.stage import Stage, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
-from hgld.errors import HgldError, InputError
+from hgld.errors import InputError, exit_status
 from hgld.losses.pairs import Unknown
 from hgld.tables import ANNOTATIONS, IMAGE_FILES, PARTIAL
 from hgld.training.config import TrainConfig
@@ -180,7 +180,8 @@ class PartialTrial:
         run_benchmark(self._workspace, config, self._data)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@exit_status
+def main(arguments: Sequence[str] | None = None) -> None:
     """Makes the runs that are not there yet, and compares them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--root", type=Path, required=True, help="folder of a build")
@@ -189,19 +190,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    try:
-        settings, where = over_recipe({"recipe": options.recipe}), f"recipe {options.recipe}"
-        config = from_mapping(TrainConfig, settings, where=where)
-        folder = Path(f"{options.root}-partial", options.recipe)
-        trial = PartialTrial(Workspace(options.root), folder, config)
-        # All labels last, as they then are what an untrained model is fitted to.
-        trials = [(share, seed) for share in (*options.shares, 0.0) for seed in options.seeds]
-        runs = [name for share, seed in trials for name in trial.train(share, seed)]
-        trial.compare(runs)
-    except HgldError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    settings, where = over_recipe({"recipe": options.recipe}), f"recipe {options.recipe}"
+    config = from_mapping(TrainConfig, settings, where=where)
+    folder = Path(f"{options.root}-partial", options.recipe)
+    trial = PartialTrial(Workspace(options.root), folder, config)
+    # All labels last, as they then are what an untrained model is fitted to.
+    trials = [(share, seed) for share in (*options.shares, 0.0) for seed in options.seeds]
+    runs = [name for share, seed in trials for name in trial.train(share, seed)]
+    trial.compare(runs)
 
 
 if __name__ == "__main__":

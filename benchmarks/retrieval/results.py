@@ -7,7 +7,6 @@ table by itself; here it gets a title and a place in the report.
 
 import csv
 import dataclasses
-import io
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from hgld.engine.dataset import Level
 from hgld.errors import InputError, MissingInputError
 from hgld.metrics.arguments import Unknown
 from hgld.plots.pages import percent, points
+from hgld.tables.csv_files import csv_text
 from hgld.training.model.config import facts_digest
 
 Kind = Literal["backbone", "untrained", "run", "embeddings"]
@@ -196,14 +196,10 @@ class Results:
 
 def to_csv(results: Results) -> str:
     """Returns the rows as CSV, to full precision."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _FIELDS, lineterminator="\n")
-    writer.writeheader()
-    for row in results.rows:
-        values = dataclasses.asdict(row).items()
-        # No other value differs from itself than NaN.
-        writer.writerow({name: value if value == value else None for name, value in values})  # noqa: PLR0124
-    return text.getvalue()
+    rows = map(dataclasses.astuple, results.rows)
+    # No other value differs from itself than NaN.
+    cells = ([one if one == one else None for one in row] for row in rows)  # noqa: PLR0124
+    return csv_text([_FIELDS, *cells])
 
 
 def to_setting(results: Results) -> str:

@@ -40,7 +40,7 @@ from hgld.benchmarks.robustness.rows import (
 from hgld.benchmarks.robustness.segmentation import SEGMENTATION
 from hgld.benchmarks.robustness.self_labelling import SELF_LABELLING
 from hgld.engine.files import write_text
-from hgld.errors import HgldError, InputError
+from hgld.errors import InputError, exit_status
 
 logger = logging.getLogger(__name__)
 
@@ -55,17 +55,13 @@ Unit = tuple[str, RowTable, int]
 """Part, table, seed."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@exit_status
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures, and writes all there is after each part of a table with a seed."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        _measure_all(options, "python -m hgld.benchmarks.robustness " + shlex.join(given))
-    except HgldError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    _measure_all(options, "python -m hgld.benchmarks.robustness " + shlex.join(given))
 
 
 def tables_of(options: argparse.Namespace) -> list[RowTable]:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from hgld.benchmarks.robustness.rows import label_columns
-from hgld.errors import HgldError, InputError
+from hgld.errors import InputError, exit_status
 from hgld.loading import load
 from hgld.training.data.images import AnyImage, EvalImages, load_batches
 from hgld.training.model.config import ModelConfig
@@ -33,7 +33,8 @@ UNTRAINED = ModelConfig(
 _ENDINGS = (".jpg", ".jpeg", ".png")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@exit_status
+def main(arguments: Sequence[str] | None = None) -> None:
     """Embeds and writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add = parser.add_argument
@@ -43,23 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--model", type=Path, help="a saved model; default: an untrained one")
     add("--far", action="append", default=[], metavar="NAME=FOLDER", help="other pictures")
     options = parser.parse_args(arguments)
-    try:
-        pairs = (text.partition("=") for text in options.far)
-        far = {name: _pictures(Path(folder)) for name, _, folder in pairs}
-        model = load_model(options.model) if options.model else build_model(UNTRAINED)
-        data, parts = load(options.labels), []
-        for split in ("train", "index", "query"):
-            pictures = data[split].torch(options.images)
-            own = [pictures.folder / str(one) for one in pictures.files.to_pylist()]
-            parts.append(_rows(model, own, label_columns(data[split], split)))
-        for name, files in far.items():
-            parts.append(_rows(model, files, {"split": [name] * len(files)}))
-        table = pa.concat_tables(parts, promote_options="default")
-        pq.write_table(table, options.out, compression="zstd")
-    except HgldError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    pairs = (text.partition("=") for text in options.far)
+    far = {name: _pictures(Path(folder)) for name, _, folder in pairs}
+    model = load_model(options.model) if options.model else build_model(UNTRAINED)
+    data, parts = load(options.labels), []
+    for split in ("train", "index", "query"):
+        pictures = data[split].torch(options.images)
+        own = [pictures.folder / str(one) for one in pictures.files.to_pylist()]
+        parts.append(_rows(model, own, label_columns(data[split], split)))
+    for name, files in far.items():
+        parts.append(_rows(model, files, {"split": [name] * len(files)}))
+    table = pa.concat_tables(parts, promote_options="default")
+    pq.write_table(table, options.out, compression="zstd")
 
 
 def embed_spreads(model: EmbeddingModel, images: Sequence[AnyImage]) -> Tensor:

@@ -7,8 +7,6 @@ over a simple method, would move with other groups.
 The page has plots and tables, and no sentence that figures would make.
 """
 
-import csv
-import io
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +23,7 @@ from hgld.benchmarks.robustness.rows import RowTable
 from hgld.engine.files import write_text
 from hgld.plots.marks import Dot, DotsPlot, dots_plot
 from hgld.plots.pages import page_template, percent, points
+from hgld.tables.csv_files import csv_text
 
 DRAWS = 100
 """Of the groups, for the error of a main metric: it is then known to 7%."""
@@ -137,12 +136,8 @@ def result_rows(name: str, part: Part, data: str, seed: int, found: Measured) ->
 
 def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
     """Writes rows as CSV, whole or not at all; NaN is an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(ResultRow._fields)
-    for row in rows:
-        writer.writerow(["" if one != one else one for one in row])  # noqa: PLR0124 - NaN
-    write_text(path, text.getvalue())
+    cells = (["" if one != one else one for one in row] for row in rows)  # noqa: PLR0124 - NaN
+    write_text(path, csv_text([ResultRow._fields, *cells]))
 
 
 class Spread(NamedTuple):

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from hgld.engine.config import setting
-from hgld.engine.files import write_text, writing
+from hgld.engine.files import write_text
 from hgld.engine.ray_pool import actors_of_ray
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
-from hgld.errors import IncompleteError, InputError
-from hgld.flows.build import needing
+from hgld.errors import IncompleteError, InputError, needing
 from hgld.flows.cli.options import Command, ManyOptions, chosen_share, refuse_idle
 from hgld.flows.cli.output import TRIED_AGAIN, print_table
 from hgld.pages.browse import BROWSE_PORT
@@ -101,8 +100,7 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
     )
     _tell(searches)
     if options.html is not None:
-        with writing(options.html):
-            write_text(options.html, search_page(there, searches))
+        write_text(options.html, search_page(there, searches))
         click.echo(f"page  {options.html}", err=True)
         if sys.stdout.isatty() and options.open_:
             webbrowser.open(options.html.resolve().as_uri())

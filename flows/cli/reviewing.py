@@ -12,9 +12,8 @@ from click.core import ParameterSource
 
 from hgld.engine.config import setting
 from hgld.engine.workspace import Workspace
-from hgld.errors import AwaitingReviewError, ConflictError
+from hgld.errors import AwaitingReviewError, ConflictError, needing
 from hgld.flows import steps
-from hgld.flows.build import needing
 from hgld.flows.cli.options import ACCEPTING, Command, StepOptions, refuse_idle
 from hgld.flows.cli.output import run_and_tell
 from hgld.flows.pausing import resume_suspended

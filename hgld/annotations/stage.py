@@ -52,7 +52,7 @@ from hgld.tables import (
     TAXONOMY,
     of_split,
 )
-from hgld.tables.csv_files import csv_text, escape_cell
+from hgld.tables.csv_files import table_text
 
 logger = logging.getLogger(__name__)
 
@@ -183,10 +183,5 @@ def _annotate(tables: dict[Dataset, pa.Table], config: AnnotateConfig, writer: S
             for shard, rows in annotated_shards(chosen, known, dataset.schema, size):
                 writer.write(dataset, shard, rows)
     for name, (space, columns) in _CSV_FILES.items():
-        rows = of_split(published, space).select(list(columns.values())).to_pylist()
-        # A spreadsheet runs none of the cells.
-        cells = (
-            (escape_cell(v) if isinstance(v, str) else v for v in row.values()) for row in rows
-        )
-        with writer.file(name) as path:
-            path.write_text(csv_text([columns, *cells]), encoding="utf-8", newline="")
+        rows = of_split(published, space).select(list(columns.values()))
+        writer.write_text(name, table_text(rows.rename_columns(list(columns))))

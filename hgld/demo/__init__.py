@@ -31,14 +31,12 @@ def write_demo(workspace: Workspace, *, archive: bool = True) -> None:
         DamagedError: the decision log does not match its checksums or its copy.
     """
     from hgld.demo.facts import decisions_text, open_classes
-    from hgld.errors import InputError, how_to_install
+    from hgld.errors import needing
     from hgld.review.log.decisions import append_decisions, read_decisions
     from hgld.review.log.history import Decision
 
-    try:
+    with needing("train", "the demo"):
         from hgld.demo.source import write_source
-    except ModuleNotFoundError as error:
-        raise InputError(f"the demo needs {error.name}: {how_to_install('train')}") from error
     write_source(workspace.path(SOURCE))
     if archive:
         from hgld.demo.answers import write_archive

@@ -2,17 +2,18 @@
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import itertools
 import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from io import BufferedReader
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hgld.errors import DamagedError, InputError
+from hgld.errors import DamagedError, InputError, WorkspaceBusyError
 
 logger = logging.getLogger(__name__)
 
@@ -113,8 +114,12 @@ def remove_unless_changed(path: Path, record: FileRecord) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole UTF-8 text file, atomically."""
-    with atomic_file(path) as temporary:
+    """Writes a whole UTF-8 text file, atomically.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with writing(path), atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -195,6 +200,18 @@ def file_damage(path: Path, size: int | None, sha256: str) -> str:
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return "" if is_same else "has other bytes than were written"
+
+
+def lock_alone(file: int | BufferedWriter, busy: str) -> None:
+    """Locks an open file or folder, until it is closed.
+
+    Raises:
+        WorkspaceBusyError: another process holds the lock; its message is `busy`.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise WorkspaceBusyError(busy) from error
 
 
 def flush_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 
-from hgld.errors import InputError, how_to_install
+from hgld.errors import InputError, needing
 
 MapTables = Callable[[Iterator[pa.Table]], Iterable[pa.Table]]
 """Maps tables of one row or more to what a function returns for each, in any order."""
@@ -30,11 +30,8 @@ def actors_of_ray(
     Raises:
         InputError: Ray is not installed; while it maps: an actor ended with an error.
     """
-    try:
+    with needing("ray", "--ray"):
         import ray.data
-    except ModuleNotFoundError as error:
-        how = how_to_install("ray")
-        raise InputError(f"--ray needs the package {error.name!r}: {how}") from error
 
     def map_tables(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         listed = list(tables)

@@ -205,6 +205,11 @@ class StageWriter:
         with self._output(relative) as path:
             yield path
 
+    def write_text(self, relative: str, text: str) -> None:
+        """Writes one of the stage's output files, with the line ends of the text."""
+        with self.file(relative) as path:
+            path.write_text(text, encoding="utf-8", newline="")
+
     def record(self, name: str) -> FileRecord:
         """Returns the record of a shard or file, by its final path."""
         record = self.beside.get(name) or self.standing.get(name)

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hgld.engine.config import Settings, setting
-from hgld.errors import InputError, how_to_install
+from hgld.errors import InputError, needing
 from hgld.http.session import is_on_this_machine
 
 _PACE = 60
@@ -67,13 +67,9 @@ def _of_file(path: str) -> str:
 
 
 def _of_keyring(token: str) -> str:
-    try:
+    with needing("keyring", token):
         import keyring
         from keyring.errors import KeyringError
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{token} needs the package keyring: {how_to_install('keyring')}"
-        ) from error
     name = token.removeprefix(_KEYRING)
     try:
         found = keyring.get_password(_SERVICE, name)

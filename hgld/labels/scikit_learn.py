@@ -5,7 +5,7 @@ import importlib.metadata
 from collections.abc import Iterator
 
 from hgld.engine.workspace import Workspace
-from hgld.errors import MissingInputError, how_to_install
+from hgld.errors import MissingInputError, needing
 
 
 @contextlib.contextmanager
@@ -20,11 +20,9 @@ def one_thread(who: str = "clustering") -> Iterator[None]:
     Raises:
         MissingInputError: the extra `cluster` is not installed.
     """
-    try:
+    with needing("cluster", who, kind=MissingInputError):
         import sklearn.cluster  # noqa: F401 - its libraries must be there to be limited
         from threadpoolctl import threadpool_limits
-    except ModuleNotFoundError as error:
-        raise MissingInputError(f"{who} needs {error.name}: {how_to_install('cluster')}") from error
     with threadpool_limits(1):
         yield
 

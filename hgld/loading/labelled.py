@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hgld.errors import InputError, missing_package
+from hgld.errors import InputError, needing
 from hgld.loading.reading import LANDMARK, SUPERCATEGORY, RowSource, as_names, levels_of
 
 if TYPE_CHECKING:
@@ -183,10 +183,8 @@ class LabelledSplit:
             ValueError: see `labels`.
             ModuleNotFoundError: torch is not installed.
         """
-        try:
+        with needing("train", "LabelledSplit.torch", kind=ModuleNotFoundError):
             from hgld.loading.torch_dataset import LabelledPictures
-        except ModuleNotFoundError as error:
-            raise missing_package("LabelledSplit.torch", error, "train") from error
 
         own = Path(images) / self.name
         files = [place(one) for one in self.image_ids()]

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from hgld.engine.dataset import write_shard
 from hgld.engine.files import atomic_file
-from hgld.errors import InputError, how_to_install
+from hgld.errors import InputError, needing
 from hgld.loading.labelled import LabelledSplit
 from hgld.loading.own import TABLE_ENDINGS
 from hgld.loading.reading import SUPERCATEGORY
@@ -88,10 +88,8 @@ def landmarks_where(landmarks: pa.Table, condition: str) -> pa.Table:
     Raises:
         InputError: it is no such condition, or DuckDB is not installed.
     """
-    try:
+    with needing("query", "--where"):
         import duckdb
-    except ModuleNotFoundError as error:
-        raise InputError(f"--where needs {error.name}: {how_to_install('query')}") from error
     rows = landmarks.append_column("inception", landmarks["inception_year"])
     # Nothing but this table can be read, whatever the condition says.
     try:

@@ -4,9 +4,9 @@ Functions, and an `nn.Module` for what binds settings or keeps proxies and past 
 are taken as they are: give them unit length, so that a product is a cosine similarity.
 """
 
-from hgld.errors import missing_package
+from hgld.errors import needing
 
-try:
+with needing("train", "hgld.losses", kind=ModuleNotFoundError):
     from hgld.losses.binary import (
         recall_at_k_loss,
         roadmap_loss,
@@ -14,8 +14,6 @@ try:
         soft_bin_ap_loss,
         sup_ap_loss,
     )
-except ModuleNotFoundError as error:
-    raise missing_package("hgld.losses", error, "train") from error
 from hgld.losses.hierarchical import smooth_hap_loss, smooth_ndcg_loss, sup_hap_loss, sup_ndcg_loss
 from hgld.losses.modules import CrossBatchMemory, CSLLoss, ProxyLoss, RankingLoss
 from hgld.losses.pairwise import decomposability_loss, triplet_loss

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hgld.errors import how_to_install
+from hgld.errors import needing
 from hgld.losses.pairs import at_least_single, compare
 from hgld.metrics.arguments import check_choice
 from hgld.metrics.relevance import bounds_of_shared_levels, has_unknown
@@ -144,12 +144,9 @@ def _mean_of_nonzero(terms: Tensor) -> Tensor:
 def _miner_and_loss(mining: Mining, margin: float) -> tuple[Any, Any]:
     """What finds triplets (None: all are taken) and what adds them up."""
     check_choice("mining", mining, Mining)
-    try:
+    with needing("metric-learning", "triplet_loss", kind=ModuleNotFoundError):
         from pytorch_metric_learning import distances, losses, miners
-    except ImportError as error:
-        raise ImportError(
-            f"triplet_loss needs pytorch-metric-learning: {how_to_install('metric-learning')}"
-        ) from error
+
     cosine = distances.CosineSimilarity()
     loss = losses.TripletMarginLoss(margin=margin, distance=cosine)
     match mining:

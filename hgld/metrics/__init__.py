@@ -6,12 +6,10 @@ caller averages and says how many were undefined (`Evaluation.means`, `Evaluatio
 
 from typing import TYPE_CHECKING
 
-from hgld.errors import missing_package
+from hgld.errors import needing
 
-try:
+with needing("train", "hgld.metrics", kind=ModuleNotFoundError):
     from hgld.metrics.arguments import EvaluationSettings
-except ModuleNotFoundError as error:
-    raise missing_package("hgld.metrics", error, "train") from error
 from hgld.metrics.evaluation import Evaluation, evaluate
 from hgld.metrics.ranked import (
     average_precision,

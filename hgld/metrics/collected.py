@@ -2,16 +2,14 @@
 
 from torch import Tensor
 
-from hgld.errors import missing_package
+from hgld.errors import needing
 from hgld.metrics.arguments import EvaluationSettings, check_tensors, label_matrix
 from hgld.metrics.evaluation import DEFAULT_SETTINGS, evaluate
 
-try:
+_NAME = "hgld.metrics.HierarchicalAveragePrecision"
+with needing("torchmetrics", _NAME, kind=ModuleNotFoundError):
     from torchmetrics import Metric
     from torchmetrics.utilities import dim_zero_cat
-except ModuleNotFoundError as error:
-    what = "hgld.metrics.HierarchicalAveragePrecision"
-    raise missing_package(what, error, "torchmetrics") from error
 
 
 class HierarchicalAveragePrecision(Metric):

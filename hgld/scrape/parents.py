@@ -35,6 +35,7 @@ __all__ = ["STAGE", "ParentsConfig", "parents_settings", "run_parents"]
 logger = logging.getLogger(__name__)
 
 _IGNORED = ("ignored", "proposed_ignore")
+_LANDMARK = ["split", "landmark_id"]
 _DIGESTS = 1 << 64
 # Of landmarks with a class, to measure how much parents tell.
 SAMPLE_SHARE, SAMPLE_AT_LEAST = 0.05, 100
@@ -70,8 +71,8 @@ def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfi
 
     def write(writer: StageWriter, opened: Open) -> None:
         titles = asked_categories(
-            workspace.read(CATEGORIES, columns=["split", "landmark_id", "page_title"]),
-            workspace.read(CLASSES, columns=["split", "landmark_id", "class_qid"]),
+            workspace.read(CATEGORIES, columns=[*_LANDMARK, "page_title"]),
+            workspace.read(CLASSES, columns=[*_LANDMARK, "class_qid"]),
             _ignored(workspace),
         )
         known = CommonsParents()
@@ -119,12 +120,12 @@ def asked_categories(categories: pa.Table, classes: pa.Table, ignored: set[str])
         ignored: Q-ids of classes that do not count.
     """
     counts = pc.invert(pc.is_in(classes["class_qid"], pa.array(sorted(ignored), pa.string())))
-    with_class = set(_landmarks(classes.filter(counts)))
-    without, others = set[str](), set[str]()
-    titles = categories["page_title"].to_pylist()
-    for landmark, title in zip(_landmarks(categories), titles, strict=True):
-        if title is not None:
-            (others if landmark in with_class else without).add(title)
+    classes = classes.filter(counts)
+    named = categories.filter(pc.is_valid(categories["page_title"]))
+    without, others = (
+        set(named.join(classes, _LANDMARK, join_type=kind)["page_title"].to_pylist())
+        for kind in ("left anti", "left semi")
+    )
     drawn = sorted((_digest(title), title) for title in others - without)
     below = sum(digest < SAMPLE_SHARE * _DIGESTS for digest, _ in drawn)
     return sorted([*without, *(title for _, title in drawn[: max(below, SAMPLE_AT_LEAST)])])
@@ -180,10 +181,6 @@ def _ignored(workspace: Workspace) -> set[str]:
         return set()
     is_ignored = pc.is_in(taxonomy["decision"], value_set=pa.array(_IGNORED))
     return {*taxonomy.filter(is_ignored)["class_qid"].to_pylist()}
-
-
-def _landmarks(table: pa.Table) -> Iterator[tuple[str, int]]:
-    yield from zip(table["split"].to_pylist(), table["landmark_id"].to_pylist(), strict=True)
 
 
 def _digest(title: str) -> int:

@@ -60,9 +60,8 @@ def write_changes(
     writer.write(LANDMARK_CHANGES, "00000", of_landmarks)
     writer.write(CLASS_CHANGES, "00000", of_classes)
     compared = len(landmarks), len(now) - len(landmarks)
-    with writer.file(REFRESH_REPORT) as path:
-        text = report_changes(of_landmarks, of_classes, compared, generation)
-        path.write_text(text, encoding="utf-8")
+    text = report_changes(of_landmarks, of_classes, compared, generation)
+    writer.write_text(REFRESH_REPORT, text)
     counts = len(landmarks), len(of_landmarks), len(of_classes)
     logger.info("refresh: %d landmarks compared; %d landmark and %d class changes", *counts)
 

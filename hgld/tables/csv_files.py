@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from hgld.errors import InputError
 
 _BETWEEN = (",", ";", "\t")
@@ -98,6 +100,15 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
+
+
+def table_text(table: pa.Table) -> str:
+    """Returns the CSV text of a table, of which a spreadsheet runs no cell."""
+    rows = (
+        [escape_cell(cell) if isinstance(cell, str) else cell for cell in row.values()]
+        for row in table.to_pylist()
+    )
+    return csv_text([table.column_names, *rows])
 
 
 def runs(cell: str) -> bool:

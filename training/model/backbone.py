@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from hgld.errors import FetchError, InputError, how_to_install, missing_package
+from hgld.errors import FetchError, InputError, how_to_install, needing
 from hgld.training.model.config import ModelConfig, first_line, width_of_vectors
 from hgld.training.model.files import PACKAGED, WEIGHT_FILES, find_weights
 from hgld.training.model.layer import NoBackbone
@@ -74,10 +74,8 @@ def create_backbone(config: ModelConfig, *, pretrained: bool = False) -> nn.Modu
 
 
 def _timm_model(config: ModelConfig, *, pretrained: bool) -> nn.Module:
-    try:
+    with needing("train", "a model", kind=ModuleNotFoundError):
         import timm
-    except ModuleNotFoundError as error:
-        raise missing_package("a model", error, "train") from error
     name = config.backbone
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)

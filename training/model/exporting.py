@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from hgld.engine.progress import progress
-from hgld.errors import InputError, how_to_install
+from hgld.errors import InputError, needing
 from hgld.plots.pages import page_template
 from hgld.training.model.backbone import hub_weights
 from hgld.training.model.config import ModelConfig, first_line
@@ -53,12 +53,8 @@ def export_onnx(model: EmbeddingModel, path: Path, *, metadata: Mapping[str, str
             gives something else than the model.
         OSError: there is no room, or the file system refuses.
     """
-    try:
+    with needing("export", "an export to ONNX"):
         onnx, *_ = map(import_module, ("onnx", "onnxruntime", "onnxscript"))
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"an export to ONNX needs the package {error.name!r}: {how_to_install('export')}"
-        ) from error
     with progress("export: trace, write, compare", 3) as advance:
         proto = _traced(model.eval())
         advance(1)

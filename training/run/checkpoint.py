@@ -97,8 +97,7 @@ class RunFiles:
             )
         if self.metrics.exists():
             lines = self.metrics.read_bytes().splitlines(keepends=True)
-            with writing(self.metrics):
-                write_text(self.metrics, "".join(_text_until(step, line) for line in lines))
+            write_text(self.metrics, "".join(_text_until(step, line) for line in lines))
         return content
 
     def log(self, line: Mapping[str, object]) -> None:
@@ -122,8 +121,7 @@ class RunFiles:
         """
         before = [] if is_new else self.environments()
         if environment not in before:
-            with writing(self.made_with):
-                write_text(self.made_with, json.dumps([*before, environment], indent=1) + "\n")
+            write_text(self.made_with, json.dumps([*before, environment], indent=1) + "\n")
 
     def environments(self) -> list[dict[str, Any]]:
         """Returns what `note_environment` wrote; nothing where that is not known."""

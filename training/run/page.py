@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageOps
 
-from hgld.engine.files import write_text, writing
+from hgld.engine.files import write_text
 from hgld.metrics import shared_levels
 from hgld.pictures import MOST_PIXELS, decode_picture
 from hgld.plots.chart import Chart, Line, draw
@@ -199,8 +199,7 @@ def write_run_page(
         settings=settings,
         now=datetime.now(UTC),
     )
-    with writing(folder / RUN_PAGE):
-        write_text(folder / RUN_PAGE, html)
+    write_text(folder / RUN_PAGE, html)
 
 
 def charts_of(lines: Sequence[LogLine], last_step: int, best: Best | None) -> list[Chart]:

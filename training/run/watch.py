@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hgld.engine.config import row_settings
 from hgld.engine.files import writing
-from hgld.errors import DamagedError, DivergedError, InputError, how_to_install
+from hgld.errors import DamagedError, DivergedError, InputError, needing
 from hgld.training.config import TrainConfig
 from hgld.training.data.labels import LabelledImages
 from hgld.training.model.embedding import EmbeddingModel
@@ -65,12 +65,8 @@ class TensorBoardLog:
             InputError: the package tensorboard is not installed, there is no room, or the file
                 system refuses.
         """
-        try:
+        with needing("tensorboard", "tensorboard = true"):
             from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise InputError(
-                f"tensorboard = true needs the package tensorboard: {how_to_install('tensorboard')}"
-            ) from error
         self._folder = folder / "tensorboard"
         with writing(self._folder):
             self._writer: Any = SummaryWriter(self._folder, purge_step=0)

@@ -10,7 +10,6 @@ digest, where an interrupted upload resumes; complete, they are copied into plac
 
 import contextlib
 import dataclasses
-import fcntl
 import importlib.util
 import os
 import re
@@ -19,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hgld.engine.files import file_digest, flush_folder
+from hgld.engine.files import file_digest, flush_folder, lock_alone
 from hgld.engine.logins import redacted
 from hgld.engine.progress import progress
 from hgld.engine.store import Store, has_scheme, is_store_address, open_store
@@ -385,12 +384,7 @@ def _held(out: Path) -> Iterator[None]:
     out.mkdir(parents=True, exist_ok=True)
     folder = os.open(out, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WorkspaceBusyError(
-                f"another process is pulling a release into {out}; wait for it"
-            ) from error
+        lock_alone(folder, f"another process is pulling a release into {out}; wait for it")
         yield
     finally:
         os.close(folder)

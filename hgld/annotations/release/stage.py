@@ -161,8 +161,7 @@ def _write_new(
     facts = release_facts(folder, config, files, tables, changes)
     logger.info("release: version %s", facts.release["version"])
     for name, text in _TEXTS.items():
-        with writer.file(name) as path:
-            path.write_text(text(facts), encoding="utf-8")
+        writer.write_text(name, text(facts))
 
 
 def _write_sums(writer: StageWriter, files: Files) -> None:
@@ -170,6 +169,5 @@ def _write_sums(writer: StageWriter, files: Files) -> None:
     digests = {name: record.sha256 for name, record in files.items()}
     for name in (LABEL_CHANGES.path, *_TEXTS):
         digests[relative_to_release(name)] = file_digest(writer.path(name))
-    with writer.file(_SUMS) as path:
-        lines = (f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
-        path.write_text("".join(lines), encoding="utf-8")
+    lines = (f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+    writer.write_text(_SUMS, "".join(lines))

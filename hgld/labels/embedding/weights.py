@@ -20,7 +20,7 @@ from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage
 from hgld.engine.status import stage_status
 from hgld.engine.workspace import Workspace
-from hgld.errors import FetchError, InputError, MissingInputError, how_to_install
+from hgld.errors import FetchError, InputError, MissingInputError, how_to_install, needing
 from hgld.labels.embedding.encoders import OpenClipEncoder, brief, damaged
 
 logger = logging.getLogger(__name__)
@@ -74,13 +74,9 @@ def find_open_clip(model: str, weights: str) -> Path:
 
     For arguments and errors see `load_open_clip`.
     """
-    try:
+    with needing("cluster", "the encoder open_clip", kind=MissingInputError):
         import open_clip
         import torch  # noqa: F401 - what loads the weights
-    except ModuleNotFoundError as error:
-        raise MissingInputError(
-            f"the encoder open_clip needs {error.name}: {how_to_install('cluster')}"
-        ) from error
     if model not in open_clip.list_models():
         raise InputError(
             f"model must be one that open_clip knows, got {model!r}; "

@@ -12,8 +12,6 @@ https://github.com/openstreetmap/id-tagging-schema.
 """
 
 import argparse
-import csv
-import io
 import json
 import re
 import unicodedata
@@ -24,6 +22,7 @@ from typing import NamedTuple
 
 from hgld.engine.files import write_text
 from hgld.labels.taxonomy.rows import SHIPPED, read_csv_rows
+from hgld.tables.csv_files import csv_text
 
 CHOSEN = Path(__file__).parent / "sources"
 
@@ -110,7 +109,7 @@ def distil_wordnet(folder: Path) -> str:
             uses = {} if noun in chosen else wordnet.uses
             sense = max(senses, key=lambda number: uses.get((word, number), 0))
             rows.append((noun, label, f"{word}.n.{sense:02}"))
-    return _csv(("noun", "hierarchical_label", "synset"), rows)
+    return csv_text([("noun", "hierarchical_label", "synset"), *rows])
 
 
 def label_synsets(wordnet: WordNet, roots: Iterable[Mapping[str, str]]) -> dict[str, str]:
@@ -178,7 +177,7 @@ def distil_openstreetmap(folder: Path) -> str:
             said = {labels.get(preset, "") for preset in holding}
             if text in sure and len(said) == 1 and (label := said.pop()):
                 rows.append((label, language, text, min(holding)))
-    return _csv(("hierarchical_label", "language", "name", "tag"), sorted(rows))
+    return csv_text([("hierarchical_label", "language", "name", "tag"), *sorted(rows)])
 
 
 def read_wordings(folder: Path, language: str) -> dict[str, tuple[Texts, Texts]]:
@@ -213,12 +212,6 @@ def _is_part(term: str, names: Iterable[str]) -> bool:
     """Says whether a term is a large part of a name, or a name of the term."""
     pairs = (sorted((term, name), key=len) for name in names)
     return any(short in long and 2 * len(short) > len(long) for short, long in pairs)
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,7 +1,6 @@
 """Writes a data set as a site: its pages, pictures, downloads and search, each a file."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from hgld.engine.files import lock_alone
 from hgld.engine.progress import progress
-from hgld.errors import InputError, WorkspaceBusyError
+from hgld.errors import InputError
 from hgld.pages.browse.images import picture_path
 from hgld.pages.browse.pages import ASSETS, BrowsePages
 
@@ -119,12 +119,8 @@ def placing_site(out: Path) -> Iterator[Path]:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.with_name(f".{out.name}.lock").open("ab") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise WorkspaceBusyError(
-                    f"{out} is being written by another `hgld browse --static`; wait for it"
-                ) from error
+            busy = f"{out} is being written by another `hgld browse --static`; wait for it"
+            lock_alone(lock, busy)
             _clean(out, beside, before)
             try:
                 beside.mkdir()

@@ -5,8 +5,9 @@ answer fail. So nothing gets into the archive that no table could hold, or that 
 """
 
 import abc
+from collections import UserDict
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from hgld.scrape.archive import RawAnswer
 
@@ -19,26 +20,14 @@ MAX_INT64 = (1 << 63) - 1
 _CONTROLS = frozenset(map(chr, range(0x20)))
 
 
-class Facts(abc.ABC, Generic[T]):
-    """The facts from the answers to one question, by key."""
+class Facts(UserDict[str, T]):
+    """The facts from the answers to one question, by key; what no answer covers is not in it."""
 
     def __init__(self) -> None:
         """Starts without facts."""
-        self._known: dict[str, T] = {}
+        super().__init__()
         self.failed: dict[str, str] = {}
         """Key to the reason why it is unknown."""
-
-    def __contains__(self, key: str) -> bool:
-        """Says whether an answer covers the key."""
-        return key in self._known
-
-    def __getitem__(self, key: str) -> T:
-        """Returns the facts of a key that is known, from the last answer."""
-        return self._known[key]
-
-    def update(self, known: Mapping[str, T]) -> None:
-        """Adds facts by key."""
-        self._known.update(known)
 
     @abc.abstractmethod
     def doubt(self, answer: RawAnswer) -> str:

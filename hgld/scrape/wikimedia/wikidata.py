@@ -215,12 +215,7 @@ class Entities(Facts[Entity]):
             qid = _qid_of(fields_of(binding.get("entity"), "entity"))
             if qid:
                 _take(found.setdefault(qid, Entity()), binding)
-        self.update(found)
-
-    def update(self, known: Mapping[str, Entity]) -> None:
-        """Adds the facts of entities, by Q-id."""
-        kept = {qid: self._shared.setdefault(one.key(), one) for qid, one in known.items()}
-        super().update(kept)
+        self.update((qid, self._shared.setdefault(one.key(), one)) for qid, one in found.items())
 
 
 def _bindings(answer: RawAnswer) -> list[Mapping[str, Any]]:

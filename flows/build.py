@@ -15,8 +15,6 @@ from hgld.errors import InputError, needing
 from hgld.flows import steps
 from hgld.flows.steps import BuildStep, Sections
 
-__all__ = ["needing"]  # the rest is made here
-
 _MADE = {
     "metadata": steps.metadata_step,
     "scrape": steps.scrape_step,

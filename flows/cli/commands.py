@@ -16,7 +16,7 @@ import click
 from hgld import __version__
 from hgld.engine.config import setting
 from hgld.engine.workspace import Workspace
-from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError
+from hgld.errors import AwaitingReviewError, HgldError, IncompleteError, InputError, needing
 from hgld.flows import build, steps
 from hgld.flows.cli.checking import doctor, status, verify
 from hgld.flows.cli.looking import browse, index, search
@@ -384,7 +384,7 @@ def _export(options: ExportOptions, sections: Sections) -> None:
         refuse_idle(options, "shared_levels", "--mteb")
         run_and_tell(options.root, steps.export_step(sections), force=options.force)
         return
-    with build.needing("train", "`hgld export --mteb`"):
+    with needing("train", "`hgld export --mteb`"):
         from hgld.benchmarks.retrieval.mteb_task import export_mteb
     workspace = Workspace(options.root)
     workspace.require()

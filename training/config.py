@@ -7,7 +7,7 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from hgld.engine.config import check_settings, setting
 from hgld.engine.stage import Stage
@@ -29,6 +29,8 @@ from hgld.training.model.config import AnyPrecision, ModelConfig
 Optimiser = Literal["adam", "adamw"]
 Keep = Literal["last", "best"]
 ExportTarget = Literal["onnx", "card"]
+METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(TrainingMethod))
+"""What a model can be trained for."""
 
 _MOST_SEED = (1 << 63) - 1
 
@@ -49,8 +51,8 @@ class TrainConfig(ModelConfig):
     )
     method: TrainingMethod = setting(
         Happier(),
-        "What the model is trained for: happier, roadmap, sup_ap, smooth_ap, csl, hxe, nsm, "
-        "arcface, triplet or recall_at_k; [train.method] has settings of its own.",
+        f"What the model is trained for: {', '.join(METHOD_NAMES)}; [train.method] has settings "
+        "of its own.",
     )
     name: str = setting("", "Name of the run and of its folder; none: the method's.")
     batch_size: int = setting(256, "Images in a batch.", least=1)

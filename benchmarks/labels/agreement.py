@@ -136,7 +136,10 @@ def _produce(
     levels = [findings.compare_level(one, landmarks) for one in findings.LEVEL_COLUMNS]
     suspects, testable = findings.find_suspects(landmarks, peers=config.peers)
     accuracy = levels[0].measures["accuracy"].value
-    logger.info("agree: accuracy %.4f; rows that could be tested: %s", accuracy, testable)
+    logger.info(
+        "agree: accuracy %.4f; rows that could be tested: %d by their class, %d by their label",
+        *(accuracy, testable["peers"], testable["side"]),
+    )
     compared = {"official": rows[0], "ours": rows[1], "both": landmarks}
     date = datetime.now(UTC).isoformat(timespec="seconds")
     found = {

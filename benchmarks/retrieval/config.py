@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from hgld.benchmarks.datasets.retrieval_data import check_name
 from hgld.engine.config import check_settings, from_mapping, setting
@@ -23,13 +23,10 @@ from hgld.tables import (
     PARTIAL,
     levels_of_hierarchy,
 )
-from hgld.training.config import TrainConfig, model_files
-from hgld.training.methods import TrainingMethod
+from hgld.training.config import METHOD_NAMES, TrainConfig, model_files
 from hgld.training.model.config import Precision
 from hgld.training.recipes import over_recipe
 
-METHOD_NAMES: tuple[str, ...] = tuple(method().name for method in get_args(TrainingMethod))
-"""What a model can be trained for."""
 TRAIT_TABLES = (LANDMARK_LABELS, OVERLAP)
 """What is known of landmarks; a build may lack them."""
 _LONGEST_NAME = 60
@@ -157,7 +154,10 @@ class BenchmarkConfig:
         for one in self.hierarchy:
             levels_of_hierarchy(one)
         if not self.hierarchy or (self.data_set and self.hierarchy != ("kind",)):
-            raise ValueError("hierarchy must name one or more, and is of a build's labels alone")
+            raise ValueError(
+                "hierarchy must name one or more, and kind alone with data_set, whose labels are "
+                f"its own, got {', '.join(self.hierarchy) or 'none'}; add `--hierarchy kind`"
+            )
         _ = self.expansions  # which refuses what is none
         if self.rivals and not self.name:
             rivals = "-".join(one.name for one in self.rivals)

@@ -82,7 +82,7 @@ def main() -> None:
     cls=CommandGroup,
     titles=_TITLES,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @click.option("--debug", is_flag=True, help="Shows tracebacks and details.")
 @click.version_option(__version__, prog_name="hgld", message="%(prog)s %(version)s")

@@ -155,12 +155,12 @@ class SettingOption(click.Option):
             self.default = None  # neither flag is given
 
     def get_help_extra(self, ctx: click.Context) -> "OptionHelpExtra":
-        """Returns the text in brackets: the default, and whether a change makes steps rerun."""
+        """Returns the text in brackets: the default, and whether a change makes no step rerun."""
         extra = super().get_help_extra(ctx)
-        is_told = self.section or default_text(self.field) != _NOT_SET
-        if is_told and (self.secondary_opts or not self.is_flag):
-            again = "; changes rows" if self.section and self.field.changes_rows else ""
-            extra["default"] = f"{default_text(self.field)}{again}"
+        again = "; no rerun" if self.section and not self.field.changes_rows else ""
+        told = f"{default_text(self.field)}{again}"
+        if told != _NOT_SET and (self.secondary_opts or not self.is_flag):
+            extra["default"] = told
         return extra
 
 

@@ -29,9 +29,8 @@ in the folder of the build: `--read-timeout-s 30` of `hgld scrape` is `read_time
 `[scrape]`, `--no-credits` is `credits = false`, and an option that may be repeated is a list. The
 command line overrides the file, and the file overrides the default. An unknown key is an error. A
 path in the file is relative to the file's folder; one that could be a name too, or follows one
-(`weights`, `NAME=FILE`), is relative to where the command runs, as in options. If a
-setting that "changes rows" gets a new value, its step and all that depend on it run again; other
-settings have no such effect.
+(`weights`, `NAME=FILE`), is relative to where the command runs, as in options. If a setting gets a
+new value, its step and all that depend on it run again; not so where it says "no rerun".
 
 Exit status: 0 done, 1 error (one line says what to do, also for a wrong setting), 2 no such option
 or a value of the wrong type, 3 the build waits for a review, 130 stopped from the keyboard, 143 or
@@ -63,7 +62,7 @@ def _keys(field: SettingField) -> Iterator[str]:
             yield f'- `name = "{name}"`: {(inspect.getdoc(cls) or "").partition(chr(10))[0]}'
         for one in setting_fields(cls):
             if one.name != "name":
-                again = "; changes rows" if one.changes_rows else ""
+                again = "" if one.changes_rows else "; no rerun"
                 yield f"  - `{one.name}`: {one.help_text} [default: {default_text(one)}{again}]"
 
 

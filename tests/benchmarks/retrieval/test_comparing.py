@@ -5,12 +5,12 @@ import tomllib
 
 import pytest
 
-from hgld.benchmarks.retrieval.config import METHOD_NAMES
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.workspace import Workspace
 from hgld.errors import HgldError
 from hgld.flows.build import load_step, run_step
 from hgld.flows.steps import Sections
+from hgld.training.config import METHOD_NAMES
 from tests.worlds.benchmark_builds import write_build
 from tests.worlds.commands.typed import said
 

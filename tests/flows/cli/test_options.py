@@ -15,6 +15,7 @@ from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import BuildOptions, Command, refuse_idle, required
 from hgld.flows.cli.reference import PAGE, RENEW, page
 from hgld.flows.steps import Sections
+from hgld.training.config import METHOD_NAMES
 from tests.worlds.commands.typed import invoke, only_line
 from tests.worlds.process import process_put_back
 
@@ -34,6 +35,12 @@ def test_the_help_of_a_command_fits_80_columns_and_shows_every_setting(command: 
     assert max(len(line) for line in text.splitlines()) <= 80
     for field in setting_fields(settings_class(command)) if command in ALL_STEPS else ():
         assert field.is_table or f" --{field.name.rstrip('_').replace('_', '-')}" in text
+
+
+def test_the_help_of_train_fits_two_screens() -> None:
+    text = page().partition("## `hgld train`")[2].partition("\n## ")[0]  # 100 columns wide
+    assert len(text.splitlines()) <= 2 * 55 + len(["", "```text", "```"])
+    assert all(f" {name}" in text for name in METHOD_NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,11 @@ this), and determines what is drawn.
 `places.csv` has where each of them is, to about a hundredth of a degree, the smallest place or the
 countries that it lies in, since when and in which style, and `regions.csv` those places, countries,
 continents and styles. A row's `source`, explained in `sources.csv`, is where its coordinates were
-read: for 262 rows an extract from Wikidata, for 21 a list that names Wikipedia's articles, for 11
-UNESCO's list, for 9 another list or package. Those of 33 rows are `by hand`, and so is all else in
-both files, which are no copy of Wikidata's statements. Coordinates within 0.02 degrees of the
-source's stay as they were written down in December 2026; nine others became the source's.
+read: for 267 rows an extract from Wikidata, for 25 a list that names Wikipedia's articles, for 17
+the article itself or a copy of it, for 11 UNESCO's list, for 15 another list, page or package. Only
+the Inca roads, which have none, are `by hand`, and so is all else in both files, which are no copy
+of Wikidata's statements. Coordinates within 0.02 degrees of the source's, or of a river within
+0.05, stay as they were written down in December 2026; twelve others became the source's.
 
 The landmark ids are the demo's own, not GLDv2's: from 1 in the train space, from 10001 in the index
 space. As in GLDv2, no landmark is in both spaces, but most super-categories are.

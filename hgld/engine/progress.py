@@ -99,13 +99,15 @@ class _Count:
         self.note = note or self.note
         now = time.monotonic()
         rate = (self.done - self.before) / max(now - self.started, 1e-9)
-        counts = f"{self.done - self.problems} ok, {self.problems} problems, {rate:.3g} a second"
+        counts = (
+            f"{self.done - self.problems:,} ok, {self.problems:,} problems, {rate:.3g} a second"
+        )
         words = self.note or counts
         if self.calls >= _STEPS_OF_ESTIMATE:
-            words += f", about {(self.total - self.done) / rate:.0f} s left"
+            words += f", about {(self.total - self.done) / rate:,.0f} s left"
         if self.show:
             self.show(steps, words)
         elif now - self.logged >= self.wait_s:
             self.logged, self.wait_s = now, min(2 * self.wait_s, _LINE_EVERY_S)
-            done = f"{self.description}: {self.done} of {self.total}"
+            done = f"{self.description}: {self.done:,} of {self.total:,}"
             logger.info("%s, %s", done, words)

@@ -91,8 +91,8 @@ def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfi
                 f"{workspace.command(again)}"
             )
         writer.write(PARENTS, "00000", pa.Table.from_pylist(rows, schema=PARENTS.schema))
-        counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-        logger.info("parents: %d categories: %s", len(titles), counts or "none")
+        counts = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
+        logger.info("parents: %s categories: %s", f"{len(titles):,}", counts or "none")
 
     return run_on_archive(workspace, STAGE, settings, scrape, write)
 

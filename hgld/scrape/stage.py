@@ -248,8 +248,8 @@ def _write_tables(
         qids.update(classes["class_qid"].to_pylist())
     above = rows_of_superclasses(qids, known.classes, superclass_depth)
     writer.write(SUPERCLASSES, "00000", _table(above, SUPERCLASSES.schema))
-    counts = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-    logger.info("scrape: %d landmarks: %s", statuses.total(), counts)
+    counts = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
+    logger.info("scrape: %s landmarks: %s", f"{statuses.total():,}", counts)
 
 
 def write_evidence(config: ScrapeConfig, writer: StageWriter, opened: Open) -> None:

@@ -345,8 +345,8 @@ def _labelled_rows(workspace: Workspace, split: str, annotations: pa.Table) -> t
             f"{workspace.command(f'images --split {split}')}"
         )
     logger.info(
-        "%s: %d images have a label and a file (%d labelled, %d files)",
-        *(split, len(rows), len(labelled), len(files)),
+        "%s: %s images have a label and a file (%s labelled, %s files)",
+        *(split, *(f"{len(one):,}" for one in (rows, labelled, files))),
     )
     if bad:
         logger.warning(

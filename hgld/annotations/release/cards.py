@@ -25,6 +25,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 _IMAGES_OF_GLDV2 = 4_132_914 + 761_757 + 117_577  # train, index, test
 _PAGE_OF_GLDV2 = "https://github.com/cvdfoundation/google-landmark"
 _MOST_ROWS = 20
+_MOST_NAMES = 3  # of people who decided; of more, their number is told
 """Maximum rows of a table in the note; label_changes.parquet has all changes."""
 _CHANGE_WORDS = {
     "added": "added",
@@ -111,7 +112,8 @@ def holds_words(facts: ReleaseFacts) -> str:
     counts, (people, programs) = facts.counts, _deciders(facts)
     images = sum(counts["images"].values())
     listed = images + sum(sum(counts[table].values()) for table in ("filled", "excluded", "bad"))
-    who = [f"{len(people):,} {'person' if len(people) == 1 else 'people'}"] if people else []
+    is_few = len(people) <= _MOST_NAMES
+    who = [*map(_cell, sorted(people))] if is_few else [f"{len(people):,} people"]
     who += [f"a program ({name})" for name in programs]
     if facts.deciders.get(""):
         who.append("proposals or fills that nobody reviewed")

@@ -110,17 +110,17 @@ def landmark_title(row: Mapping[str, Any]) -> str:
 
 
 def thousands(number: int) -> str:
-    r"""Returns a number with narrow spaces, which no line breaks at.
+    """Returns a number with commas.
 
     Example:
         >>> thousands(2382)
-        '2\u202f382'
+        '2,382'
     """
-    return f"{number:,}".replace(",", "\u202f")
+    return f"{number:,}"
 
 
 def counted(number: int, noun: str) -> str:
-    r"""Returns a number of things.
+    """Returns a number of things.
 
     Example:
         >>> counted(1, "image"), counted(0, "super-category")

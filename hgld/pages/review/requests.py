@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, unquote
 from fastapi import Depends, HTTPException, Request
 
 from hgld.pages.review.actions import EDITS
-from hgld.pages.review.wording import grouped
 from hgld.review.log.events import check_text, reviewer_name
 
 REVIEWER_COOKIE = "reviewer"
@@ -157,9 +156,7 @@ def place_of(fields: Sequence[tuple[str, str]]) -> Place:
 def _text(fields: Mapping[str, str], name: str, longest: int = _LONGEST) -> str:
     text = fields.get(name, "").strip()
     if len(text) > longest:
-        raise RefusedError(
-            f"{name} must have at most {grouped(longest)} characters, got {grouped(len(text))}"
-        )
+        raise RefusedError(f"{name} must have at most {longest:,} characters, got {len(text):,}")
     try:
         check_text(name, text)
     except ValueError as error:

@@ -51,19 +51,8 @@ _PLAIN = (
     (re.compile("nearest names:"), "nearest:"),
     (re.compile("(?<!siblings )a kind of '"), "Wikidata: a kind of '"),
 )
-_THIN_SPACE = "\u202f"
 _SLIP = 1e-9  # 100 x 0.29 is 28.999999999999996
 _MANY = 2  # super-categories that are named; of more, their number is told
-
-
-def grouped(count: int) -> str:
-    """Returns a number with a thin space between thousands, as it stands on the page.
-
-    Example:
-        >>> [ord(one) for one in grouped(1200)]
-        [49, 8239, 50, 48, 48]
-    """
-    return f"{count:,}".replace(",", _THIN_SPACE)
 
 
 def percent_of(share: float) -> str:
@@ -80,10 +69,10 @@ def count_of(count: int, one: str, many: str = "") -> str:
     """Returns a number with its noun.
 
     Example:
-        >>> count_of(1, "class", "classes"), count_of(200, "landmark")
-        ('1 class', '200 landmarks')
+        >>> count_of(1, "class", "classes"), count_of(2000, "landmark")
+        ('1 class', '2,000 landmarks')
     """
-    return f"{grouped(count)} {one if count == 1 else many or f'{one}s'}"
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def evidence_source(evidence: str) -> str:

@@ -168,6 +168,7 @@ def test_a_label_is_attributed_to_its_reviewer(released: Path) -> None:
     people = {one["sc:name"]: one["sc:description"] for one in told["prov:wasAttributedTo"]}
     assert list(people) == ["ann", "hgld"]
     assert " 3 landmarks" in people["ann"]
+    assert "decided by: ann" in told["description"]
     (train,) = [one for one in told["recordSet"] if one["@id"] == "train"]
     (label,) = [one for one in train["field"] if one["name"] == "hierarchical_label"]
     annotation = label["annotation"]

@@ -7,7 +7,7 @@
   const arrivals = new Map(); // and to what keeps that promise
   window.searchPart = (key, ...content) => arrivals.get(key)(content);
 
-  const number = (n) => n.toLocaleString("en").replaceAll(",", "\u202f");
+  const number = (n) => n.toLocaleString("en");
   const count = (n, noun) => `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
   const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ");
   const wordsOf = (text) => fold(text).match(/[\p{L}\p{N}]+/gu) ?? [];

@@ -25,8 +25,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 _IMAGES_OF_GLDV2 = 4_132_914 + 761_757 + 117_577  # train, index, test
 _PAGE_OF_GLDV2 = "https://github.com/cvdfoundation/google-landmark"
 _MOST_ROWS = 20
-_MOST_NAMES = 3  # of people who decided; of more, their number is told
 """Maximum rows of a table in the note; label_changes.parquet has all changes."""
+_MOST_NAMES = 3
+"""Most people whose names say who decided; of more, their number does."""
 _CHANGE_WORDS = {
     "added": "added",
     "removed": "removed",

@@ -14,7 +14,8 @@ best rank (`Entity.of_today`):
     styles       all of them
 
 What Wikidata does not know stays unknown: `place_missing` says why. Like the evidence of classes,
-facts may be incomplete while the scrape is complete; the next run asks for what failed.
+facts may be incomplete while the scrape is complete; the next run asks for what failed. After a
+refresh the places are compared with those of the generation before (PLACE_CHANGES).
 """
 
 import math
@@ -25,19 +26,27 @@ from typing import Any
 import pyarrow as pa
 
 from hgld.engine.stage import Stage, StageWriter
-from hgld.scrape.archive import WIKIDATA_PLACES
+from hgld.scrape.archive import WIKIDATA_PLACES, newest_generation
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.questions import Open, gather_reached
+from hgld.scrape.questions import Open, gather_reached, opening
 from hgld.scrape.verify import write_incomplete
 from hgld.scrape.wikimedia import wikidata
 from hgld.scrape.wikimedia.wikidata import Entities, Entity, merged
-from hgld.tables import ANSWER_LISTS, CATEGORIES, FACTS, PLACE_MISSING, PLACES, qid_number
+from hgld.tables import (
+    ANSWER_LISTS,
+    CATEGORIES,
+    FACTS,
+    PLACE_CHANGES,
+    PLACE_MISSING,
+    PLACES,
+    qid_number,
+)
 
 FACTS_STAGE = Stage(
     name="facts",
-    version=1,
+    version=2,
     inputs=(CATEGORIES,),
-    outputs=(FACTS, PLACES, ANSWER_LISTS["facts"]),
+    outputs=(FACTS, PLACES, PLACE_CHANGES, ANSWER_LISTS["facts"]),
     result=PLACES.path,
 )
 
@@ -49,6 +58,7 @@ _LEADING = (
     wikidata.STYLE,
 )
 _MISSING = [field.name for field in PLACE_MISSING]
+_NOT_COMPARED = ("split", "landmark_id", "status", "place_missing", "error")
 _SHARD_ROWS = 10_000
 
 
@@ -60,18 +70,54 @@ def write_facts(config: ScrapeConfig, writer: StageWriter, opened: Open) -> None
     """Writes the tables of the stage, after a complete scrape."""
     columns = ["split", "landmark_id", "qid"]
     landmarks = writer.workspace.read(CATEGORIES, columns=columns)
-    items = sorted(set(filter(None, landmarks["qid"].to_pylist())), key=qid_number)
     known = Entities()
+    entities, places = _gathered(landmarks, opened, known)
+    write_incomplete(writer, PLACES, places, replay=config.replay)
+    for number, start in enumerate(range(0, max(1, len(entities)), _SHARD_ROWS)):
+        facts = list(fact_rows(entities[start : start + _SHARD_ROWS], known))
+        writer.write(FACTS, f"{number:05d}", pa.Table.from_pylist(facts, schema=FACTS.schema))
+    changes = PLACE_CHANGES.schema.empty_table()
+    if generation := newest_generation(writer.workspace):
+        known = Entities()  # the facts of one generation are held at once
+        earlier = opening(writer.workspace, config, generation - 1, services=None)
+        changes = place_changes(_gathered(landmarks, earlier, known)[1], places)
+    writer.write(PLACE_CHANGES, "00000", changes)
+
+
+def _gathered(landmarks: pa.Table, opened: Open, known: Entities) -> tuple[list[str], pa.Table]:
+    """Fills in what is known; returns the entities that were asked about, and PLACES."""
+    items = sorted(set(filter(None, landmarks["qid"].to_pylist())), key=qid_number)
     entities = gather_reached(opened(WIKIDATA_PLACES, known), known, items, _leads)
     parts = [
         pa.Table.from_pylist([place_row(row, known) for row in batch.to_pylist()], PLACES.schema)
         for batch in landmarks.to_batches(_SHARD_ROWS)
     ]
-    places = pa.concat_tables([PLACES.schema.empty_table(), *parts])
-    write_incomplete(writer, PLACES, places, replay=config.replay)
-    for number, start in enumerate(range(0, max(1, len(entities)), _SHARD_ROWS)):
-        facts = list(fact_rows(entities[start : start + _SHARD_ROWS], known))
-        writer.write(FACTS, f"{number:05d}", pa.Table.from_pylist(facts, schema=FACTS.schema))
+    return entities, pa.concat_tables([PLACES.schema.empty_table(), *parts])
+
+
+def place_changes(before: pa.Table, after: pa.Table) -> pa.Table:
+    """Returns the rows of PLACE_CHANGES, by landmark, then column.
+
+    Args:
+        before: PLACES of the earlier side.
+        after: PLACES of the later side, of the same landmarks in their order. A landmark that
+            failed on either side is not compared.
+    """
+    rows = [
+        {**now, "column": name, "before": _told(was[name]), "after": _told(now[name])}
+        for parts in zip(before.to_batches(), after.to_batches(), strict=True)
+        for was, now in zip(*(part.to_pylist() for part in parts), strict=True)
+        if "failed" not in {was["status"], now["status"]}
+        for name in PLACES.schema.names
+        if name not in _NOT_COMPARED and was[name] != now[name]
+    ]
+    return pa.Table.from_pylist(rows, schema=PLACE_CHANGES.schema)
+
+
+def _told(value: object) -> str | None:
+    """Returns a value as text: of a list joined, of an empty one None."""
+    text = ", ".join(value) if isinstance(value, list) else value
+    return None if text in {None, ""} else str(text)
 
 
 def _leads(entity: Entity) -> Iterator[str]:

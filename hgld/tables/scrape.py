@@ -135,6 +135,19 @@ PLACES = Dataset(
     ),
 )
 
+PLACE_CHANGES = Dataset(
+    path="scrape/place_changes",
+    stage="facts",
+    schema=schema(
+        required("split", pa.string()),
+        required("landmark_id", pa.int64()),
+        required("column", pa.string()),  # of PLACES
+        pa.field("before", pa.string()),  # a list joined by commas; null: it had none
+        pa.field("after", pa.string()),
+    ),
+)
+"""What a refresh changed in the places of landmarks; no row without one."""
+
 # The Commons parents of categories whose landmarks have no class, and of some with a class, to
 # learn from: `hgld.scrape.parents`. Stages for which they are optional read the only file,
 # `scrape/parents/00000.parquet`, as an input file.

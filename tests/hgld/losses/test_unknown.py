@@ -1,5 +1,6 @@
 """Losses of labels of which some are unknown, against one query and its list at a time."""
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
@@ -14,6 +15,8 @@ from hgld.losses.hierarchical import smooth_hap_loss, smooth_ndcg_loss, sup_hap_
 from hgld.losses.pairwise import decomposability_loss, triplet_loss
 from hgld.losses.proxies import csl_loss, hxe_loss
 from hgld.metrics.relevance import bounds_of_shared_levels
+from tests.hgld.losses.test_ranking_losses import LOOPS
+from tests.worlds.plain.metrics import plain_bounds
 
 Loss = Callable[..., Tensor]
 LEVELS = 3
@@ -44,6 +47,27 @@ def alone(loss: Loss, embeddings: Tensor, query: int, level: dict[int, int]) -> 
         ref_labels=labels,
         reduction="none",
     )[0]
+
+
+@pytest.mark.parametrize("unknown", ["leave_out", "depth"])
+@pytest.mark.parametrize("name", ["sup_hap", "smooth_hap"])
+def test_equals_a_double_loop(name: str, unknown: Literal["leave_out", "depth"]) -> None:
+    loss, loop = LOOPS[name]
+    for embeddings, labels in cases(200):
+        expected = []
+        rows = labels.tolist()
+        for row, scores in zip(rows, (embeddings @ embeddings.T).tolist(), strict=True):
+            shared = [plain_bounds(row, item) for item in rows]
+            kept = [
+                (score, least)
+                for score, (least, most) in zip(scores, shared, strict=True)
+                if unknown == "depth" or least == most
+            ]
+            levels = [least for _, least in kept]
+            found = loop([score for score, _ in kept], levels, LEVELS) if any(levels) else math.nan
+            expected.append(1 - found)
+        values = loss(embeddings, labels, reduction="none", unknown=unknown)
+        assert values.tolist() == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
 @pytest.mark.parametrize("unknown", ["leave_out", "depth"])

@@ -51,19 +51,6 @@ def test_so_many_levels_are_shared_at_least_and_at_most(one: tuple[int, ...]) ->
             assert int(most[row, column]) >= greatest
 
 
-def plain_bounds(one: Sequence[int], other: Sequence[int]) -> tuple[int, int]:
-    """Least and most shared levels: from the coarsest down, until a level is known to differ."""
-    least = most = 0
-    for depth, (a, b) in enumerate(zip(reversed(one), reversed(other), strict=True), start=1):
-        is_known = -1 not in {a, b}
-        if is_known and a != b:
-            break
-        most = depth
-        if is_known:
-            least = depth
-    return least, most
-
-
 @given(cases(), st.randoms(use_true_random=False), st.sampled_from(["float32", "float64"]))
 @hypothesis_settings(deadline=None, max_examples=200)
 @pytest.mark.parametrize("unknown", ["leave_out", "differs", "agrees"])
@@ -89,7 +76,7 @@ def test_equals_the_loops_for_each_query(
     for query, place in enumerate(case.own):
         levels = []
         for item in plain.plain_order(case.queries[query], case.index, place):
-            least, most = plain_bounds(queries[query], hidden[1][item])
+            least, most = plain.plain_bounds(queries[query], hidden[1][item])
             if unknown == "agrees" or least == most:
                 levels.append(most)
             elif unknown == "differs":

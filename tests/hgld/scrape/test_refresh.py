@@ -9,7 +9,7 @@ import requests
 from hgld.errors import FetchError, MissingInputError
 from hgld.scrape.archive import newest_generation
 from hgld.scrape.refresh import REFRESH_REPORT, report_changes
-from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES
+from hgld.tables import CLASS_CHANGES, LANDMARK_CHANGES, PLACE_CHANGES
 from tests.worlds.builders import table_of
 from tests.worlds.wikimedia.faults import reply
 from tests.worlds.wikimedia.scraping import STATUSES, Small
@@ -50,9 +50,25 @@ def test_a_refresh_says_what_changed(small: Small) -> None:
     ]
 
 
-def _count_changes(small: Small) -> tuple[int, int]:
-    read = small.workspace.read
-    return len(read(LANDMARK_CHANGES)), len(read(CLASS_CHANGES))
+def test_a_refresh_says_what_changed_of_places(small: Small) -> None:
+    small.scrape()
+    assert not len(small.workspace.read(PLACE_CHANGES))
+    with edited():
+        small.scrape(refresh=True)
+    rows = small.workspace.read(PLACE_CHANGES).to_pylist()
+    # Of 6 the item is another one, of which nothing was known.
+    assert {row["landmark_id"] for row in rows} == {1, 2, 13}
+    told = {row["column"]: (row["before"], row["after"]) for row in rows if row["landmark_id"] == 1}
+    assert told["latitude"] == ("45.7042", None)
+    assert told["country"] == ("Italy", None)
+    assert told["place_names"] == ("Bergamo, Lombardia", None)
+    assert told["inception_year"] == ("1357", None)
+    assert told.keys().isdisjoint({"qid", "part_of", "country_code"})
+
+
+def _count_changes(small: Small) -> tuple[int, ...]:
+    tables = (LANDMARK_CHANGES, CLASS_CHANGES, PLACE_CHANGES)
+    return tuple(len(small.workspace.read(one)) for one in tables)
 
 
 def test_an_unchanged_world_changes_no_row(small: Small, server: Server) -> None:
@@ -61,7 +77,7 @@ def test_an_unchanged_world_changes_no_row(small: Small, server: Server) -> None
     asked = len(server.hits)
     assert small.scrape(refresh=True).manifest.outputs == small.clean
     assert len(server.hits) == 2 * asked
-    assert _count_changes(small) == (0, 0)
+    assert _count_changes(small) == (0, 0, 0)
     assert all(path.read_bytes() == data for path, data in kept.items())
     assert len(list(small.workspace.path("raw").rglob("*.gz"))) == 2 * len(kept)
     small.scrape(refresh=True)  # another one
@@ -93,7 +109,7 @@ def test_added_landmarks_are_not_compared(small: Small, categories: Path) -> Non
     few.write_text("".join(lines[:3]), encoding="utf-8")
     small.scrape(few)
     small.scrape(refresh=True)
-    assert _count_changes(small) == (0, 0)
+    assert _count_changes(small) == (0, 0, 0)
     text = small.workspace.path(REFRESH_REPORT).read_text(encoding="utf-8")
     # Landmark 13 is on a page that was known; 15 names no page, and needs no answer for that.
     assert "4 landmarks compared" in text
@@ -121,7 +137,7 @@ def test_a_refresh_that_fails_goes_on_or_is_given_up(small: Small, server: Serve
     again = [form["query"] for _, form in server.hits[asked:]]
     # The item and its class, and two batches of evidence, beside the places.
     assert len([query for query in again if "p:P131 " not in query]) == 4
-    assert _count_changes(small) == (0, 0)
+    assert _count_changes(small) == (0, 0, 0)
 
 
 def test_a_refresh_of_nothing_is_refused(small: Small, server: Server) -> None:

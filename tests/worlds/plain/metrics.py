@@ -100,6 +100,19 @@ def plain_shared(query: Sequence[int], item: Sequence[int]) -> int:
     return shared
 
 
+def plain_bounds(one: Sequence[int], other: Sequence[int]) -> tuple[int, int]:
+    """Least and most shared levels: from the coarsest down, until a level is known to differ."""
+    least = most = 0
+    for depth, (a, b) in enumerate(zip(reversed(one), reversed(other), strict=True), start=1):
+        is_known = -1 not in {a, b}
+        if is_known and a != b:
+            break
+        most = depth
+        if is_known:
+            least = depth
+    return least, most
+
+
 def plain_decay(
     levels: Sequence[int], depth: int, omega: Sequence[int], alpha: float
 ) -> list[float]:

@@ -76,6 +76,21 @@ def test_what_training_gains_is_told_as_it_was_measured(folder: str, name: str) 
     )
 
 
+def test_what_a_layer_reaches_is_told_as_it_was_measured() -> None:
+    results = read_results(ROOT / "benchmarks/results/retrieval/gldv2_mini_frozen")
+    before, after = (
+        results.row(one.name, "h_ap")
+        for one in results.methods
+        if one.kind == "untrained" or one.runs
+    )
+    reached = f"{100 * after.mean:.1f} ± {100 * after.deviation:.1f}"
+    for page in ("README.md", "docs/training.md"):
+        assert reached in " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    gained = f"untrained has {100 * before.mean:.1f}: training gains "
+    words = " ".join((ROOT / "docs/training.md").read_text(encoding="utf-8").split())
+    assert f"{gained}{100 * (after.mean - before.mean):.1f}." in words
+
+
 def test_the_changes_are_told_as_they_were_measured() -> None:
     results = read_results(ROOT / "benchmarks/results/changes")
     page = (ROOT / "docs/training.md").read_text(encoding="utf-8")

@@ -196,10 +196,7 @@ class Results:
 
 def to_csv(results: Results) -> str:
     """Returns the rows as CSV, to full precision."""
-    rows = map(dataclasses.astuple, results.rows)
-    # No other value differs from itself than NaN.
-    cells = ([one if one == one else None for one in row] for row in rows)  # noqa: PLR0124
-    return csv_text([_FIELDS, *cells])
+    return csv_text([_FIELDS, *map(dataclasses.astuple, results.rows)])
 
 
 def to_setting(results: Results) -> str:

@@ -136,8 +136,7 @@ def result_rows(name: str, part: Part, data: str, seed: int, found: Measured) ->
 
 def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
     """Writes rows as CSV, whole or not at all; NaN is an empty cell."""
-    cells = (["" if one != one else one for one in row] for row in rows)  # noqa: PLR0124 - NaN
-    write_text(path, csv_text([ResultRow._fields, *cells]))
+    write_text(path, csv_text([ResultRow._fields, *rows]))
 
 
 class Spread(NamedTuple):

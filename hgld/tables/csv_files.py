@@ -96,9 +96,11 @@ def _between(first_line: str, columns: Sequence[str]) -> str:
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
-    """Returns rows as CSV."""
+    """Returns rows as CSV; NaN is an empty cell, as None is."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    # No other value differs from itself.
+    cells = ([None if one != one else one for one in row] for row in rows)  # noqa: PLR0124
+    csv.writer(text, lineterminator="\n").writerows(cells)
     return text.getvalue()
 
 

@@ -5,13 +5,15 @@
     python -m tests.mutation --again --tests tests/hgld tests/flows
 
 mutmut changes the code of a clone in small ways; of all changes a seeded sample is tried, each
-against the tests that cover it. Survivors are written down by name: `mutmut show NAME` in the clone
-shows one. Results go to `benchmarks/results/mutation.json`, below the label of the run; its other
-rooms stay as they were. What survived there can be tried again, against more tests than were
-quick enough for all.
+against the tests that cover it. A change of nothing but the words of an error or a log is not
+among them: no test of ours pins a sentence. Survivors are written down by name: `mutmut show NAME`
+in the clone shows one. Results go to `benchmarks/results/mutation.json`, below the label of the
+run; its other rooms stay as they were. What survived there can be tried again, against more tests
+than were quick enough for all.
 """
 
 import argparse
+import ast
 import json
 import os
 import random
@@ -133,6 +135,43 @@ print("\\n".join(called))
 """
 
 
+def of_words(clone: Path) -> set[str]:
+    """Returns the mutants that change only what an error or a log says."""
+    found = set()
+    for path in (clone / "mutants/hgld").rglob("*.py"):
+        if not path.with_name(f"{path.name}.meta").exists():
+            continue
+        module = path.relative_to(clone / "mutants").with_suffix("").as_posix().replace("/", ".")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        bodies = {
+            node.name: ast.dump(ast.Module([_Wordless().visit(one) for one in node.body], []))
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef) and "__mutmut_" in node.name
+        }
+        for name, body in bodies.items():
+            if body == bodies[re.sub("mutmut_[0-9]+$", "mutmut_orig", name)]:
+                found.add(f"{module.removesuffix('.__init__')}.{name}")
+    return found
+
+
+class _Wordless(ast.NodeTransformer):
+    """Blanks sentences, and what is given to an error that is raised or to a log."""
+
+    def visit_Raise(self, node: ast.Raise) -> ast.Raise:
+        if isinstance(node.exc, ast.Call):
+            node.exc.args, node.exc.keywords = [], []
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        function = node.func
+        if isinstance(function, ast.Attribute) and ast.unparse(function.value) == "logger":
+            node.args, node.keywords = [], []
+        return self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant("") if " " in str(node.value) else node
+
+
 def function_of(mutant: str) -> str:
     """Returns the function that a mutant is of, as `module.name`; of a method as mutmut has it."""
     module, _, name = mutant.rpartition(".")
@@ -206,8 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.again:
         names = [name for room in options.rooms for name in known[room]["survivors"]]
     else:
-        unseen = called_at_import(clone, options.rooms)
-        seen = [name for name in found if function_of(name) not in unseen]
+        unseen, words = called_at_import(clone, options.rooms), of_words(clone)
+        seen = [name for name in found.keys() - words if function_of(name) not in unseen]
         names = list(sample(seen, options.most, options.seed))
     left = [name for name in names if found.get(name) is None]
     if left:

@@ -196,6 +196,9 @@ def test_what_is_altered_gone_or_added_is_named(release: Path) -> None:
     (release / "data/train-1.parquet").write_bytes(b"of another release")
     (release / "data/.train-2.parquet").write_bytes(b"hidden, which no reader takes")
     assert wrong(release) == ["card.md", "data/train-0.parquet", "data/train-1.parquet"]
+    remedies = {damage.path: damage.what for damage in verify_sums(release)}
+    assert "fetch" in remedies["card.md"]
+    assert "remove" in remedies["data/train-1.parquet"]
 
 
 def test_a_file_that_cannot_be_read_is_named_and_hides_no_other(release: Path) -> None:
@@ -221,6 +224,10 @@ def test_a_line_that_leads_out_or_lists_a_file_again_is_refused(release: Path, n
 
 def test_a_list_of_nothing_or_that_cannot_be_read_is_refused(release: Path) -> None:
     sums = release / RELEASE_SUMS
+    with sums.open("ab") as file:
+        file.write(b"\xff\n")
+    with pytest.raises(DamagedError, match="line 4"):
+        read_sums(sums)
     sums.write_text("")
     assert RELEASE_SUMS in wrong(release)
     for _ in range(2):

@@ -48,7 +48,7 @@ def test_a_csv_with_a_mark_extra_columns_and_quoted_newlines_is_read(tmp_path: P
         (b"landmark_id,name\n1,a\n", "category"),
         (b"landmark_id,category\n1,a\n1,b\n", "landmark_id 1 "),
         (b"landmark_id,category\none,a\n", "one"),
-        (b"landmark_id,category\n1,a,b\n", "columns"),
+        (b"landmark_id,category\n1,a,b\n", "columns landmark_id, category"),
         (b"landmark_id,category\n1,\xff\n", "UTF8"),
         (b"", "Empty"),
         (None, r"a\.csv"),
@@ -115,3 +115,10 @@ def test_columns_say_whether_a_dictionary_is_worth_it(tmp_path: Path) -> None:
     found = {group.column(at).path_in_schema: group.column(at) for at in range(2)}
     has_dictionary = {name: column.has_dictionary_page for name, column in found.items()}
     assert has_dictionary == {"id": False, "nested.list.element.x": True}
+
+
+def test_a_shard_says_what_it_is_sorted_by(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    write_shard(pa.table({"split": ["a"], "id": [1]}), path, ParquetLayout(sorted_by=("id",)))
+    (order,) = pq.read_metadata(path).row_group(0).sorting_columns
+    assert (order.column_index, order.descending) == (1, False)

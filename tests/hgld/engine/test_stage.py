@@ -3,13 +3,14 @@
 import dataclasses
 import errno
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from hgld.engine.files import write_text, writing
-from hgld.engine.stage import Stage, StageWriter, run_stage
+from hgld.engine.files import append_bytes, write_text, writing
+from hgld.engine.stage import Stage, StageWriter, run_stage, started_path
 from hgld.engine.status import build_status, stage_status
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
@@ -27,6 +28,14 @@ def test_a_finished_stage_is_skipped_and_keeps_its_digest(workspace: Workspace) 
     assert second.manifest == first.manifest
     assert workspace.manifests() == [first.manifest]
     assert workspace.read(LANDMARKS).equals(landmarks(5).cast(LANDMARKS.schema))
+
+
+def test_a_manifest_is_as_version_1_wrote_it(workspace: Workspace) -> None:
+    manifest = write_landmarks(workspace, 3)[0].manifest
+    # Another digest of the same rows would make every build of the world stale.
+    digest = "1a0c6e2f408442f6804389991bc9830102875e18d422ba15ebec5cfdf5194d90"
+    assert manifest.outputs == {LANDMARKS.path: digest}
+    assert datetime.fromisoformat(manifest.finished_at).tzinfo == UTC
 
 
 def test_a_shard_says_which_stage_wrote_it(workspace: Workspace) -> None:
@@ -98,7 +107,7 @@ def test_an_input_file_that_appears_or_changes_runs_the_stage_again(workspace: W
 
 
 def test_a_missing_input_names_the_command_that_makes_it(workspace: Workspace) -> None:
-    with pytest.raises(MissingInputError, match="hgld metadata"):
+    with pytest.raises(MissingInputError, match=r"\bmissing\b.*hgld metadata"):
         write_categories(workspace, ["ok"])
 
 
@@ -156,6 +165,8 @@ def test_a_stage_runs_while_its_process_has_the_lock(workspace: Workspace, stand
     assert stopped.state == "incomplete"
     assert seen[0].rows == stopped.rows == (4 if stands else 0)
     assert ("kept" in stopped.reason) == stands
+    started_path(workspace, METADATA.name).write_bytes(b"\xff")  # a disk that failed
+    assert stage_status(workspace, METADATA).state == "incomplete"
 
 
 def test_staleness_goes_all_the_way_down(workspace: Workspace) -> None:
@@ -205,3 +216,5 @@ def test_a_file_that_fails_midway_leaves_the_old_one(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No space"), writing(tmp_path / "x"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(InputError, match="No space"):
+        append_bytes(Path("/dev/full"), b"x")  # a disk on which nothing fits

@@ -105,6 +105,9 @@ def test_a_folder_without_a_build_is_refused_and_those_nearby_are_named(tmp_path
         (tmp_path / name / "stages").mkdir(parents=True)
     (tmp_path / "photos").mkdir()
     Workspace(tmp_path / "one").require()
+    with pytest.raises(InputError, match="photos") as error:
+        Workspace(tmp_path / "photos/build").require()
+    assert "nearby" not in str(error.value)
     for name in ("three", "photos"):
         with pytest.raises(InputError, match=name) as error:
             Workspace(tmp_path / name).require()

@@ -134,6 +134,12 @@ def test_arcface_has_a_gradient_where_an_embedding_lies_on_its_proxy(cosine: flo
         assert gradient.isfinite().all()
 
 
+def test_arcface_turns_by_up_to_half_a_circle() -> None:
+    same = torch.eye(2).double()
+    loss = partial(arcface_loss, same, torch.arange(2), same, scale=1.0)
+    assert loss(margin=math.pi).item() == pytest.approx(math.log(1 + math.e))
+
+
 def test_landmarks_without_a_proxy_are_refused() -> None:
     embeddings, labels, proxies = proxy_batch(6)
     last = int(labels[:, 0].max())

@@ -51,7 +51,7 @@ GOOD: dict[str, Any] = {
         ({"query_embeddings": torch.ones(2, 4)}, ValueError, r"\(2, 4\)"),
         ({"index_embeddings": torch.ones(4)}, ValueError, "same D"),
         ({"query_embeddings": integers(2, 3)}, TypeError, "query_embeddings"),
-        ({"index_embeddings": torch.full((4, 3), torch.nan)}, ValueError, "index_embeddings"),
+        ({"index_embeddings": torch.full((4, 3), torch.nan)}, ValueError, "4 of 4"),
         ({"query_embeddings": torch.tensor([[1.0] * 3, [math.inf] * 3])}, ValueError, "1 of 2"),
         ({"query_labels": integers(3, 2)}, ValueError, "query_labels"),
         ({"index_labels": integers(4)}, ValueError, "labels"),

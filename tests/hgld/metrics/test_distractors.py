@@ -134,6 +134,13 @@ def test_what_cannot_be_ranked_is_refused(changes: dict[str, object], word: str)
         evaluate(ONE, ONE.long(), ONE, ONE.long(), first=ONE)
 
 
+def test_as_many_as_have_no_positions_left_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distractors, "_MOST_ITEMS", 4)
+    evaluate(ONE, ONE.long(), ONE, ONE.long(), distractors=[ONE, ONE])
+    with pytest.raises(ValueError, match="fewer than 4"):
+        evaluate(ONE, ONE.long(), ONE, ONE.long(), distractors=[ONE, ONE, ONE])
+
+
 def test_positions_beyond_single_precision_stay_in_their_order() -> None:
     # A hundred thousand listed items each have a place of their own in front of the others.
     count = 1 << 17

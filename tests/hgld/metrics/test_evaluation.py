@@ -12,7 +12,7 @@ from hgld import metrics
 from hgld.metrics import EvaluationSettings, evaluate
 from hgld.metrics.streamed import Lists
 from tests.worlds.commands.readme import ROOT, fenced
-from tests.worlds.plain.metric_cases import Case, cases, expected_of, random_case
+from tests.worlds.plain.metric_cases import Case, assert_same, cases, expected_of, random_case
 
 
 @given(cases(), st.sampled_from([torch.float32, torch.float64, torch.float16]))
@@ -28,6 +28,17 @@ def test_equals_the_loops_for_each_query(case: Case, dtype: torch.dtype) -> None
 def falling(items: int) -> torch.Tensor:
     """(N, 1) embeddings that the query 1 ranks in the order they have."""
     return torch.arange(items, 0, -1.0)[:, None]
+
+
+@pytest.mark.parametrize("of_queries", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("of_index", [torch.float16, torch.float32, torch.float64])
+def test_embeddings_of_two_precisions_are_compared_in_the_finer(
+    of_queries: torch.dtype, of_index: torch.dtype
+) -> None:
+    queries, query_labels, index, index_labels = random_case(9, 40)
+    queries, index = queries.to(of_queries), index.to(of_index)
+    exact = evaluate(queries.double(), query_labels, index.double(), index_labels)
+    assert_same(evaluate(queries, query_labels, index, index_labels), exact, 0)
 
 
 def test_equals_the_hand_computed_worked_case() -> None:

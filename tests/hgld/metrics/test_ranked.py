@@ -87,6 +87,11 @@ def test_metrics_of_positives_equal_the_loops(positives: list[bool], k: int) -> 
         assert_close(found, hit)
 
 
+def test_gains_of_a_deep_hierarchy_are_exact_beyond_single_precision() -> None:
+    levels = [24, 25]  # gains of 24 and 25 bits, where a float32 has 24
+    assert_close(metrics.ndcg(torch.tensor([levels])), plain.plain_ndcg(levels))
+
+
 @pytest.mark.parametrize("name", GRADED | BINARY)
 def test_the_ideal_order_is_one_and_nothing_relevant_nan(name: str) -> None:
     metric = (GRADED | BINARY)[name]

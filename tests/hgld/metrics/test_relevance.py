@@ -27,6 +27,9 @@ def test_a_level_counts_only_if_all_coarser_ones_are_shared() -> None:
     for other in (index[:, :2], index[:, :, None]):
         with pytest.raises(ValueError, match="same L"):
             shared_levels(query, other)
+    for name, labels in (("labels", (query.float(), index)), ("ref_labels", (query, index / 2))):
+        with pytest.raises(TypeError, match=f"^{name} "):
+            shared_levels(*labels)
 
 
 def test_items_of_each_level_are_counted() -> None:

@@ -128,6 +128,18 @@ def _evidence(prop: str, text: str, kind: str = "literal") -> Binding:
     return _statement("Q1", {"type": kind, "value": text}, prop=prop)
 
 
+def _place(**numbers: str) -> Binding:
+    globe = _statement("Q1", "Q2", prop="P625")
+    return globe | {name: {"value": number} for name, number in numbers.items()}
+
+
+# What an error begins with, so that the field is found in the answer.
+_FIELD = (
+    r"^(the answer|results|bindings|entity|property|rank|(type of a )?value( of P\d+)?|"
+    r"(language of a )?label|the number of a Q-id|latitude|precision) must be [a-z]"
+)
+
+
 @pytest.mark.fault(54, "odd text or number in an answer")
 @pytest.mark.parametrize(
     "binding",
@@ -151,11 +163,16 @@ def _evidence(prop: str, text: str, kind: str = "literal") -> Binding:
         _statement("Q1", {"value": "Tag:a=b"}, prop="P1282"),
         _evidence("P1282", "a\nb"),
         _evidence("P1709", "x"),
+        _evidence("P1282", "x", kind=7),  # type: ignore[arg-type]
+        *(_place(latitude=odd, longitude="0") for odd in ("90.1", "-91", "nan")),
+        _place(precision="361"),
     ],
 )
-def test_an_odd_answer_is_refused_and_nothing_of_it_taken(binding: dict[str, Any]) -> None:
+def test_an_odd_answer_is_refused_by_its_field_and_nothing_of_it_taken(
+    binding: dict[str, Any],
+) -> None:
     entities = Entities()
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match=_FIELD):
         entities.add(_answer(["Q5"], _statement("Q5", "Q9"), binding))
     assert "Q5" not in entities
 
@@ -164,7 +181,7 @@ def test_an_odd_answer_is_refused_and_nothing_of_it_taken(binding: dict[str, Any
     "answer", [7, {}, {"results": 7}, {"results": {}}, {"results": {"bindings": {"x": 1}}}], ids=str
 )
 def test_an_answer_without_results_is_refused(answer: object) -> None:
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match=_FIELD):
         Entities().add(dataclasses.replace(_answer([]), answer=answer))
 
 

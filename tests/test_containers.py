@@ -1,6 +1,8 @@
 """The container: what the Dockerfile copies and installs, and what compose.yaml runs in it."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +49,11 @@ def installed(*extras: str) -> Iterator[Requirement]:
             yield from installed(*requirement.extras)
         else:
             yield requirement
+
+
+def test_the_dockerfile_is_written_as_hadolint_asks() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    assert subprocess.run([hadolint, ROOT / "Dockerfile"], check=False).returncode == 0
 
 
 def test_every_file_that_is_copied_is_there_and_let_through() -> None:

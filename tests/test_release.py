@@ -1,9 +1,12 @@
 """What a release says of itself, the same everywhere, and who tests it."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 import hgld
@@ -22,6 +25,19 @@ def test_the_version_and_its_date_are_in_the_citation_and_the_changelog() -> Non
     assert cited["version"] == hgld.__version__
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert cited["license"] == project["license"]
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        (".github/workflows/test.yml", "github-workflows"),
+        ("CITATION.cff", "citation-file-format"),
+        ("compose.yaml", "compose-spec"),
+    ],
+)
+def test_a_file_that_others_read_has_their_schema(path: str, schema: str) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
+    assert subprocess.run([*command, ROOT / path], check=False).returncode == 0
 
 
 def test_github_runs_the_lanes_of_the_makefile_on_the_python_of_the_project() -> None:

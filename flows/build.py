@@ -11,7 +11,7 @@ from hgld.engine.stage import Share, Stage, StageReport
 from hgld.engine.store import has_scheme
 from hgld.engine.verify import RELEASE_SUMS, verify_begun, verify_stages, verify_sums
 from hgld.engine.workspace import Damage, Workspace
-from hgld.errors import InputError, needing
+from hgld.errors import InputError, did_you_mean, needing
 from hgld.flows import steps
 from hgld.flows.steps import BuildStep, Sections
 
@@ -93,7 +93,8 @@ def read_sections(root: Path, config: Path | None) -> Sections:
     sections = read_toml(path)
     for name in sections:
         if name not in ALL_SECTIONS:
-            raise InputError(f"{path}: unknown section [{name}]; known: {', '.join(ALL_SECTIONS)}")
+            hint = f"{', '.join(ALL_SECTIONS)}{did_you_mean(name, ALL_SECTIONS)}"
+            raise InputError(f"{path}: unknown section [{name}]; known: {hint}")
         try:
             check_keys(settings_class(name), sections[name])
         except ValueError as error:

@@ -4,11 +4,12 @@ A caller's mistake (a wrong shape, a bad setting) is a plain `ValueError` or `Ty
 """
 
 import contextlib
+import difflib
 import functools
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ParamSpec
 
 _Arguments = ParamSpec("_Arguments")
@@ -87,6 +88,12 @@ class DivergedError(HgldError):
 
 class BelowGateError(HgldError):
     """A measured value is below the required one."""
+
+
+def did_you_mean(name: object, known: Iterable[object]) -> str:
+    """Returns a question that ends an error about an unknown name; empty where none is near."""
+    near = difflib.get_close_matches(str(name), map(str, known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def exit_status(main: Callable[_Arguments, None]) -> Callable[_Arguments, int]:

@@ -9,7 +9,6 @@ A field may hold one of several settings classes, which differ in the only value
 """
 
 import dataclasses
-import difflib
 import math
 import tomllib
 import types
@@ -21,7 +20,7 @@ from typing import Any, TypeVar
 
 from hgld.engine.files import open_file
 from hgld.engine.logins import redacted
-from hgld.errors import InputError
+from hgld.errors import InputError, did_you_mean
 
 T = TypeVar("T")
 
@@ -208,8 +207,7 @@ def check_keys(cls: type, values: Mapping[str, object]) -> None:
     known = [field.name for field in setting_fields(cls)]
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(key, known)
             raise ValueError(f"unknown key {key!r}; known keys: {', '.join(known)}{hint}")
 
 

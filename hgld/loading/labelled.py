@@ -1,7 +1,6 @@
 """The result of `hgld.load`: the splits of a data set, with labels as numbers."""
 
 import dataclasses
-import difflib
 import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hgld.errors import InputError, needing
+from hgld.errors import InputError, did_you_mean, needing
 from hgld.loading.reading import LANDMARK, SUPERCATEGORY, RowSource, as_names, levels_of
 
 if TYPE_CHECKING:
@@ -218,8 +217,7 @@ class LabelledSplit:
         known = set(wanted if names is None else names.to_pylist())
         for one in wanted:
             if one not in known:
-                near = difflib.get_close_matches(str(one), map(str, known), n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(one, known)
                 raise ValueError(f"{column} must be one of {len(known):,} names, got {one!r}{hint}")
 
     def _require(self, column: str) -> None:

@@ -79,6 +79,9 @@ def test_a_key_that_no_section_has_is_refused_with_its_file(name: str, tmp_path:
     path.write_text(f"[{name}]\ncolour = 'red'\n")
     with pytest.raises(InputError, match=rf"other\.toml \[{name}\].*colour"):
         read_sections(tmp_path, path)
+    path.write_text(f"[{name}s]\n")
+    with pytest.raises(InputError, match=rf"other\.toml.*\[{name}s\].* mean '{name}'"):
+        read_sections(tmp_path, path)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def make(target: str, *settings: str) -> list[str]:
+    """Returns the command that makes a target of the Makefile with what runs the tests.
+
+    Nothing is installed: the environment may be that of another checkout.
+    """
+    installed = (f"--old-file={VENV}/.installed-{extra}" for extra in ("all", "docs"))
+    return ["make", *installed, target, f"VENV={VENV}", *settings]
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `make demo` left its build in, with what it printed; nobody changes it."""
@@ -57,8 +66,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _make_demo(folder: Path) -> None:
-    command = ["make", "demo", f"VENV={VENV}", f"ARGS=--root {folder / 'demo-build'}"]
-    printed = run(command, ROOT)
+    printed = run(make("demo", f"ARGS=--root {folder / 'demo-build'}"), ROOT)
     (folder / "printed.txt").write_text(printed, encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import pytest
 import hgld
 import hgld.errors
 from hgld.flows.cli.commands import app
-from tests.servers.conftest import VENV
+from tests.servers.conftest import make
 from tests.servers.pages.conftest import Opener
 from tests.servers.pages.looking import LOOKS, NARROW
 from tests.worlds.commands.readme import ROOT
@@ -27,7 +27,7 @@ SEEN = ("index", "tutorial", "notebook", "columns", "metrics", "cli", "api")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built without a warning: of a link, a docstring, or a page that nothing leads to."""
     folder = tmp_path_factory.mktemp("made") / "site"
-    printed = run(["make", "docs", f"VENV={VENV}", f"SITE={folder}"], ROOT)
+    printed = run(make("docs", f"SITE={folder}"), ROOT)
     assert f"{folder}/index.html" in printed.splitlines()  # `make` may say where it is
     return folder
 

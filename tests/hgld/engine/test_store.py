@@ -26,6 +26,7 @@ def there() -> str:
 
 def test_a_file_is_sent_listed_read_copied_and_removed(there: str, tmp_path: Path) -> None:
     store = open_store(there)
+    assert (store.base, store.root) == ("fsspec+memory://shelf/folder", "/shelf/folder")
     (tmp_path / "b").write_bytes(b"b")
     store.send(tmp_path / "b", "b")
     store.copy("b", "c/d")

@@ -79,5 +79,6 @@ def test_what_does_not_fit_is_refused() -> None:
             with pytest.raises(error, match=word):
                 method(one, other)
     assert len(memory) == 0
-    with pytest.raises(ValueError, match="positive"):
-        CrossBatchMemory(0, embedding_dim=2, levels=1)
+    for sizes in ((0, 2, 1), (4, 0, 1), (4, 2, 0)):
+        with pytest.raises(ValueError, match="positive"):
+            CrossBatchMemory(*sizes)

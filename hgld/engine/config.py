@@ -263,8 +263,7 @@ def _chosen(value: object, classes: Mapping[str, type], name: str) -> object:
     if type(value) in classes.values():
         return value
     table = value if isinstance(value, Mapping) else {"name": value}
-    only = next(iter(classes)) if len(classes) == 1 else None
-    chosen = table.get("name", only)
+    chosen = table.get("name")
     if not isinstance(chosen, str) or chosen not in classes:
         known = ", ".join(map(repr, classes))
         raise ValueError(f"{name} must be one of {known} (its key name), got {chosen!r}")

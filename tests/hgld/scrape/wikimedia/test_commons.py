@@ -66,7 +66,7 @@ _INTERWIKI = {
 )
 def test_a_title_without_a_page_says_why(query: dict[str, Any], words: str) -> None:
     landing = _end("A", query)
-    assert landing.status == "no_page"
+    assert (landing.status, landing.fetched_at) == ("no_page", TIME)
     assert words in landing.error
     assert bool(words) == bool(landing.error)
     assert landing.missing_title == ("" if words else "A")
@@ -177,7 +177,7 @@ _ODD_RENAMES: list[Any] = [
 _ODD_MAINS: list[Any] = [{}, {"content": 7}, {"content": "\ud800"}]
 _ODD_MAINS += [{"content": "", "texthidden": "yes"}]
 _ODD_TEXTS: list[Any] = [{"revisions": [{"slots": {"main": odd}}]} for odd in _ODD_MAINS]
-_ODD_TEXTS += [{"links": [{"title": 7}]}]
+_ODD_TEXTS += [{"links": [{"title": 7}]}, {"missing": "no"}]
 _ODD_EVENTS: list[Any] = [
     *({"type": 7, "action": "move"}, {"type": "move"}),
     *({"type": "move", "action": "move", "params": odd} for odd in ({"target_title": 7}, "x")),

@@ -94,7 +94,8 @@ class Site:
 
     def start(self, job: str, root: Path, **parameters: object) -> str:
         """Has a deployment run; returns the id of the run."""
-        deployment = self.ask(f"deployments/name/{job}/{job}")["id"]
+        named = {"deployments": {"name": {"any_": [job]}}}
+        deployment = self.ask("deployments/filter", named)[0]["id"]
         asked = {"parameters": {"root": str(root), **parameters}, "state": {"type": "SCHEDULED"}}
         return str(self.ask(f"deployments/{deployment}/create_flow_run", asked)["id"])
 

@@ -297,7 +297,11 @@ class Workspace:
         with files.writing(path):
             self.root.mkdir(parents=True, exist_ok=True)
             # Unbuffered: otherwise closing would retry a write that failed on a full disk.
-            file = path.open("ab+", buffering=0)
+            try:
+                file = path.open("ab+", buffering=0)
+            except FileNotFoundError:  # a process that made the folder removed it meanwhile
+                self.root.mkdir(parents=True, exist_ok=True)
+                file = path.open("ab+", buffering=0)
         with file:
             try:
                 fcntl.flock(file, (fcntl.LOCK_SH if share else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -305,15 +309,16 @@ class Workspace:
                 # A child of that process, such as a data loader of training, also holds the lock
                 # until it ends.
                 who = self.lock_holder() or "processes that each make a share"
-                who = f"{who}, or by a process that it started"
                 raise WorkspaceBusyError(
-                    f"{self.root} is in use by {who}; wait for it, or choose another --root"
+                    f"{self.root} is in use by {who} or its child; wait, or choose another --root"
                 ) from error
             except OSError as error:  # as of Lustre that is mounted without `flock`
                 raise InputError(
                     f"{self.root} must be on a file system with locks, got {error.strerror}; "
                     f"choose a --root on a local disk"
                 ) from error
+            if not os.fstat(file.fileno()).st_nlink:  # the lock of a removed file keeps out nobody
+                raise WorkspaceBusyError(f"{self.root} was just removed by its process; rerun")
             with files.writing(path):
                 file.truncate(0)
                 file.write(_this_process().encode())

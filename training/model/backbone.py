@@ -1,6 +1,5 @@
 """Backbones and their first weights, of the hub, a package, a file, or none; and their digest."""
 
-import difflib
 import logging
 import os
 import pickle
@@ -11,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from hgld.errors import FetchError, InputError, how_to_install, needing
+from hgld.errors import FetchError, InputError, did_you_mean, how_to_install, needing
 from hgld.training.model.config import ModelConfig, first_line, width_of_vectors
 from hgld.training.model.files import PACKAGED, WEIGHT_FILES, find_weights
 from hgld.training.model.layer import NoBackbone
@@ -78,10 +77,9 @@ def _timm_model(config: ModelConfig, *, pretrained: bool) -> nn.Module:
         import timm
     name = config.backbone
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        hint = did_you_mean(name, timm.list_models())
         raise InputError(
-            f"backbone must be a model that timm knows, got {name!r}; "
-            f"near it are {', '.join(near) or 'none'}, and timm.list_models() has all"
+            f"backbone must be one of timm.list_models(), which timm knows, got {name!r}{hint}"
         )
     options: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
     if config.pooling != "backbone":

@@ -1,11 +1,13 @@
 """The folder of a build: who writes to it, and which folder is one."""
 
 import errno
+import fcntl
 import os
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -42,6 +44,32 @@ def test_a_lock_refuses_others_and_says_which_command_took_it(workspace: Workspa
         assert time.monotonic() < deadline
     with workspace.lock():
         assert f"process {os.getpid()} " in workspace.lock_holder()
+
+
+def test_what_another_process_removes_meanwhile_is_made_again_or_locks_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a process does at its end that made the folder and left nothing in it."""
+
+    def without_folder(path: Path, mode: str, buffering: int) -> IO[bytes]:
+        monkeypatch.undo()
+        workspace.root.rmdir()
+        return path.open(mode, buffering)
+
+    monkeypatch.setattr(Path, "open", without_folder)
+    with workspace.lock():
+        assert workspace.lock_holder()
+
+    def without_file(file: IO[bytes], operation: int) -> None:
+        monkeypatch.undo()
+        workspace.path(".lock").unlink()
+        fcntl.flock(file, operation)
+
+    monkeypatch.setattr("fcntl.flock", without_file)
+    with pytest.raises(WorkspaceBusyError), workspace.lock():
+        pass
+    with workspace.lock():
+        assert workspace.lock_holder()
 
 
 def test_a_build_where_nothing_can_be_locked_is_refused(

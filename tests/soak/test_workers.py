@@ -93,7 +93,8 @@ def whole(builds: FinishedBuilds, tmp_path_factory: pytest.TempPathFactory) -> P
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server with all deployments, where no job starts another one."""
     triggers = {"PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false"}
-    site = Site(tmp_path_factory.mktemp("prefect"), *free_ports(1), more=triggers)
+    (port,) = free_ports(1)
+    site = Site(tmp_path_factory.mktemp("prefect"), port, more=triggers)
     with site.going_on(_SERVER) as process:
         wait_for(site.port, process, limit_s=120)
         for command in (_CONFIG, _POOL, _DEPLOY):

@@ -145,6 +145,16 @@ def test_a_result_is_told_in_one_line_with_its_place(workspace: Workspace) -> No
     assert "rows" not in words
 
 
+def test_rows_of_a_file_count_as_those_of_a_table(workspace: Workspace) -> None:
+    def produce(writer: StageWriter) -> None:
+        with writer.file("rows.parquet") as path:
+            pq.write_table(landmarks(3), path)
+
+    stage = dataclasses.replace(builds.REPORT, inputs=(), output_files=("rows.parquet",))
+    manifest = run_stage(workspace, stage, {}, produce).manifest
+    assert (manifest.rows, manifest.problems) == (3, 0)
+
+
 @pytest.mark.parametrize("stands", [False, True])
 def test_a_stage_runs_while_its_process_has_the_lock(workspace: Workspace, stands: bool) -> None:
     assert stage_status(workspace, METADATA).state == "missing"

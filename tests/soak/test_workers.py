@@ -109,7 +109,7 @@ def kill_in(site: Site, root: Path, stage: str) -> None:
     with site.going_on(_WORKER) as worker:
         while not started.exists():
             assert time.monotonic() < ends, (site.home / "log").read_text()[-6000:]
-            time.sleep(0.001)  # some stages are over in 50 ms
+            time.sleep(0.001)  # small stages are over soon
         for pid in (int(started.read_text().split()[1]), worker.pid):
             os.kill(pid, signal.SIGKILL)
     assert Workspace(root).manifest(stage) is None, f"{stage} was over before the kill"

@@ -9,8 +9,7 @@ against the tests that cover it. A change of nothing but the words of an error o
 among them: no test of ours pins a sentence. Survivors are written down by name: `mutmut show NAME`
 in the clone shows one. Results go to `benchmarks/results/mutation.json`, below the label of the
 run; its other rooms stay as they were. What survived there can be tried again, against more tests
-than were quick enough for all. A survivor that no test could notice, as it does the same, is moved
-by hand below `equivalent` there, with why; the next run leaves it out.
+than were quick enough for all.
 """
 
 import argparse
@@ -241,8 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (clone / "mutants/mutmut-stats.json").exists():
             sys.exit("the tests must pass first; mend them, and delete the clone")
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    before = results.get(options.label, {})
-    known, equivalent = before.get("rooms", {}), before.get("equivalent", {})
+    known = results.get(options.label, {}).get("rooms", {})
     found = verdicts(clone)
     if options.again:
         names = [name for room in options.rooms for name in known[room]["survivors"]]
@@ -256,13 +254,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = verdicts(clone)
     head = ("git", "rev-parse", "HEAD")
     commit = subprocess.check_output(head, cwd=clone, text=True).strip()
-    outcomes = {name: found[name] for name in names if name not in equivalent}
-    tried = summarize(outcomes, known if options.again else {})
+    tried = summarize({name: found[name] for name in names}, known if options.again else {})
     results[options.label] = {
         "metadata": describe_environment(["mutmut"]) | {"git_commit": commit},
         "tests": " ".join(options.tests),
         "seed": options.seed,
-        "equivalent": equivalent,
         "rooms": known | tried,
     }
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

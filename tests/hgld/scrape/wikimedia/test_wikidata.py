@@ -13,7 +13,7 @@ from hgld.scrape.wikimedia.wikidata import INSTANCE_OF, MAIN_TOPIC, Entities, Fo
 from tests.worlds.wikimedia.answers import answer_of
 
 _WD = "http://www.wikidata.org/entity/"
-Term = Mapping[str, str]
+Term = Mapping[str, Any]
 Binding = dict[str, Any]
 
 
@@ -157,13 +157,13 @@ _FIELD = (
         _evidence("P31", "wd:Q10"),
         _evidence("P31", "ftp://www.wikidata.org/entity/Q10", kind="uri"),
         _binding("Q1", "label", {"type": "literal", "value": "x"}),
-        _binding("Q1", "label", {"value": 7, "xml:lang": "en"}),  # type: ignore[dict-item]
+        _binding("Q1", "label", {"value": 7, "xml:lang": "en"}),
         *(_label("Q1", "en", odd) for odd in ("a\nb", "a\0", "a\ud800")),
         *(_evidence(prop, "urn:x", kind="uri") for prop in ("P1282", "P8814")),
         _statement("Q1", {"value": "Tag:a=b"}, prop="P1282"),
         _evidence("P1282", "a\nb"),
         _evidence("P1709", "x"),
-        _evidence("P1282", "x", kind=7),  # type: ignore[arg-type]
+        _statement("Q1", {"type": 7, "value": "x"}, prop="P1282"),
         *(_place(latitude=odd, longitude="0") for odd in ("90.1", "-91", "nan")),
         _place(precision="361"),
     ],

@@ -137,8 +137,8 @@ def _produce(
     suspects, testable = findings.find_suspects(landmarks, peers=config.peers)
     accuracy = levels[0].measures["accuracy"].value
     logger.info(
-        "agree: accuracy %.4f; rows that could be tested: %d by their class, %d by their label",
-        *(accuracy, testable["peers"], testable["side"]),
+        "agree: accuracy %.4f; rows that could be tested: %s by their class, %s by their label",
+        *(accuracy, *(f"{testable[one]:,}" for one in ("peers", "side"))),
     )
     compared = {"official": rows[0], "ours": rows[1], "both": landmarks}
     date = datetime.now(UTC).isoformat(timespec="seconds")

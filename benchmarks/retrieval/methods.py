@@ -187,8 +187,8 @@ def measure(
         InputError: an image or a file cannot be read, or a file is not of these images.
         DamagedError: an image is not what was recorded.
     """
-    count = (len(protocol.queries), len(protocol.index))
-    logger.info("benchmark: %s: %d queries, %d index images", method.name, *count)
+    count = (f"{len(one):,}" for one in (protocol.queries, protocol.index))
+    logger.info("benchmark: %s: %s queries, %s index images", method.name, *count)
     speed = None
     if method.files is not None:
         facts = require_facts(method.files, protocol_facts(protocol))

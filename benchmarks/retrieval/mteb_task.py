@@ -116,7 +116,8 @@ def export_mteb(workspace: Workspace, folder: Path, *, shared_levels_from: int =
     card = _CARD.format(configs="\n".join(configs), shared_levels=shared_levels_from, **counts)
     write_text(folder / "README.md", card)
     write_text(folder / "mteb_task.py", _TASK.format(revision=_revision(queries, index)))
-    logger.info("export: %s: %d queries, %d images, %d grades", folder, *counts.values())
+    told = (f"{count:,}" for count in counts.values())
+    logger.info("export: %s: %s queries, %s images, %s grades", folder, *told)
     return grades
 
 

@@ -134,9 +134,10 @@ def level_rows(
             "label": labels,
         }
         tables.append(pa.table(columns, schema=LEVELS.schema))
+        of_level = pc.count_distinct(labels).as_py(), labels.null_count, len(labels)
         logger.info(
-            "hierarchy: %s: %d labels, none for %d of %d landmarks",
-            *(level, pc.count_distinct(labels).as_py(), labels.null_count, len(labels)),
+            "hierarchy: %s: %s labels, none for %s of %s landmarks",
+            *(level, *(f"{count:,}" for count in of_level)),
         )
     return pa.concat_tables(tables)
 

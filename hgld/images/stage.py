@@ -161,9 +161,9 @@ def _tell_of_others(workspace: Workspace, split: str, wanted: frozenset[str]) ->
         there = rows["image_id"].filter(pc.equal(rows["status"], "ok")).to_pylist()
         if others := len({*there} - wanted):
             logger.warning(
-                "images: %d pictures of %s that are there are not among the %d chosen: their files "
+                "images: %s pictures of %s that are there are not among the %s chosen: their files "
                 "stay, but training and benchmark will use the chosen ones alone; run %s for all",
-                *(others, split, len(wanted), workspace.command("images")),
+                *(f"{others:,}", split, f"{len(wanted):,}", workspace.command("images")),
             )
 
 

@@ -173,10 +173,8 @@ def evaluate(  # noqa: PLR0913 - embeddings, labels and ids of two sets are six 
             advance(len(chosen))
     evaluation = Evaluation(per_query)
     logger.info(
-        "evaluated %d queries on %d items; %d have nothing relevant to find",
-        queries,
-        items,
-        evaluation.undefined()["h_ap"],
+        "evaluated %s queries on %s items; %s have nothing relevant to find",
+        *(f"{count:,}" for count in (queries, items, evaluation.undefined()["h_ap"])),
     )
     return evaluation
 

@@ -62,8 +62,8 @@ def write_changes(
     compared = len(landmarks), len(now) - len(landmarks)
     text = report_changes(of_landmarks, of_classes, compared, generation)
     writer.write_text(REFRESH_REPORT, text)
-    counts = len(landmarks), len(of_landmarks), len(of_classes)
-    logger.info("refresh: %d landmarks compared; %d landmark and %d class changes", *counts)
+    counts = (f"{len(one):,}" for one in (landmarks, of_landmarks, of_classes))
+    logger.info("refresh: %s landmarks compared; %s landmark and %s class changes", *counts)
 
 
 def compared_landmarks(before: pa.Table, after: pa.Table) -> pa.Table:

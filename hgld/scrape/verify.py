@@ -185,9 +185,9 @@ def write_incomplete(
     lost = table["error"].filter(pc.equal(table["status"], "failed"))
     if len(lost):
         logger.warning(
-            "%s: %d of %d rows failed, the first as %s; the scrape is complete without them, and "
+            "%s: %s of %s rows failed, the first as %s; the scrape is complete without them, and "
             "the next scrape tries again",
-            *(writer.stage.name, len(lost), len(table), lost[0]),
+            *(writer.stage.name, f"{len(lost):,}", f"{len(table):,}", lost[0]),
         )
 
 

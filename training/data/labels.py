@@ -127,7 +127,7 @@ def images_of_run(workspace: Workspace, config: TrainConfig) -> LabelledImages:
     if config.exclude_overlap:
         overlap = workspace.read(OVERLAP, ["train_landmark_id"])["train_landmark_id"]
         without = pc.unique(overlap)
-        logger.info("train: %d landmarks are left out that are in the index too", len(without))
+        logger.info("train: without %s landmarks that are in the index", f"{len(without):,}")
     return training_images(
         workspace,
         config.label_choice,
@@ -311,7 +311,7 @@ def _chosen_rows(
     if not partial:
         return table.select(columns)
     more = _partial_rows(workspace, choice, columns)
-    logger.info("train: %d more images of unknown super-category", len(more))
+    logger.info("train: %s more images of unknown super-category", f"{len(more):,}")
     return pa.concat_tables([table.select(columns), more], promote_options="default")
 
 
@@ -350,8 +350,8 @@ def _labelled_rows(workspace: Workspace, split: str, annotations: pa.Table) -> t
     )
     if bad:
         logger.warning(
-            "%s: %d images are left out, since they cannot be decoded: see %s",
-            *(split, bad, workspace.path(BAD_IMAGES[split].path)),
+            "%s: %s images are left out, since they cannot be decoded: see %s",
+            *(split, f"{bad:,}", workspace.path(BAD_IMAGES[split].path)),
         )
     return rows, bad
 

@@ -92,12 +92,12 @@ def read_embeddings(
     _require(rows > 0, wanted, f"{where} must have a row for each image of {split}, and lacks")
     _require(rows < 2, wanted, f"{where} must have one row an image, and has several for")  # noqa: PLR2004
     if others:
-        logger.info("%s: %d rows are of other images than those of %s", where, others, split)
+        logger.info("%s: %s rows are not of images of %s", where, f"{others:,}", split)
     if scaled:
         logger.warning(
-            "%s: %d of %d embeddings were not of unit length, and are scaled to it: what is "
+            "%s: %s of %s embeddings were not of unit length, and are scaled to it: what is "
             "compared is the cosine",
-            *(where, scaled, len(vectors)),
+            *(where, f"{scaled:,}", f"{len(vectors):,}"),
         )
     if len(vectors) > 1 and not np.ptp(vectors, axis=0).any():
         logger.warning("%s: all embeddings are the same; every ranking is that of image ids", where)

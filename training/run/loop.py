@@ -186,8 +186,8 @@ def train(writer: StageWriter, config: TrainConfig, ranks: Ranks) -> None:
         is_new=kept is None,
     )
     logger.info(
-        "train: %d images of %d landmarks; steps %d to %d, %d images each, on %s, %d processes, %s",
-        *(len(images), len(images.names[0])),
+        "train: %s images of %s landmarks; steps %d to %d, %d images each, on %s, %d processes, %s",
+        *(f"{len(images):,}", f"{len(images.names[0]):,}"),
         *(run.step + 1, steps, config.batch_size, run.place, ranks.count, config.precision),
     )
     watch = RunWatch(files, config, held_out, steps, None if frozen is None else frozen.embed)

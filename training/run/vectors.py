@@ -206,7 +206,7 @@ def _having(images: LabelledImages, ids: pa.StringArray, source: str) -> Labelle
         )
     if count < len(images):
         logger.warning(
-            "train: %d of %d labelled images have no vector in %s, and take no part",
-            *(len(images) - count, len(images), source),
+            "train: %s of %s labelled images have no vector in %s, and take no part",
+            *(f"{len(images) - count:,}", f"{len(images):,}", source),
         )
     return images_at(images, torch.from_numpy(np.flatnonzero(there)))

@@ -152,8 +152,7 @@ def fact_rows(entities: Iterable[str], known: Entities) -> Iterator[dict[str, An
             yield {"qid": qid, "status": "failed", "error": error}
             continue
         for prop in wikidata.PLACING:
-            statements = set(known[qid].statements.get(prop, ()))
-            for one in sorted(statements, key=repr):
+            for one in sorted(set(known[qid].of(prop)), key=repr):
                 names = ("value", "rank", "started", "ended")
                 texts = {name: getattr(one, name) or None for name in names}
                 where = dict(zip(("latitude", "longitude"), one.position or (), strict=False))

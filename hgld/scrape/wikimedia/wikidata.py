@@ -29,7 +29,7 @@ that lacks one of those rows is incomplete.
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hgld.scrape.archive import RawAnswer
@@ -121,6 +121,7 @@ def checked_qid(text: str) -> str:
 class Statement:
     """One statement of an item."""
 
+    prop: str
     rank: str
     """preferred | normal; deprecated statements are dropped."""
     value: str
@@ -135,15 +136,21 @@ class Statement:
     """Of coordinates: in degrees. Of a time: 9 for a year, 8 for a decade, and so on."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Entity:
-    """The facts of one item or class."""
+    """The facts of one item or class, in the order of the answer, whose repeats are kept.
+
+    Tuples: a landmark with its place takes 1.3 KB, and 2.2 KB in dictionaries of lists.
+    """
 
     merged_into: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
-    """Language to text."""
-    statements: dict[str, list[Statement]] = field(default_factory=dict)
-    """Property to statements; repeats in an answer are kept."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Languages and texts."""
+    statements: tuple[Statement, ...] = ()
+
+    def of(self, prop: str) -> list[Statement]:
+        """Returns the statements of a property."""
+        return [one for one in self.statements if one.prop == prop]
 
     def best(self, prop: str) -> dict[str, str]:
         """Returns the best values of a property, as value to rank.
@@ -164,24 +171,18 @@ class Entity:
         Of those that have not ended and are not deprecated, the preferred ones if there are any;
         unknown values are among them.
         """
-        kept = [one for one in self.statements.get(prop, ()) if not one.ended]
+        kept = [one for one in self.of(prop) if not one.ended]
         return _best_of(kept) if len(kept) > 1 else kept  # most have one at most
 
     def _best(self, prop: str) -> tuple[str, set[str]]:
-        best = _best_of(self.statements.get(prop, ()))
+        best = _best_of(self.of(prop))
         return best[0].rank if best else "", {one.value for one in best if one.value}
-
-    def key(self) -> tuple[object, ...]:
-        """Returns a hashable key; equal for equal facts."""
-        statements = ((prop, *values) for prop, values in self.statements.items())
-        return self.merged_into, *self.labels.items(), *statements
 
     def label(self) -> tuple[str, str | None]:
         """Returns the label and its language, or an empty string and None."""
-        for language in LABEL_LANGUAGES:
-            if language in self.labels:
-                return self.labels[language], language
-        return "", None
+        texts = dict(self.labels)
+        language = next((one for one in LABEL_LANGUAGES if one in texts), None)
+        return texts[language] if language else "", language
 
 
 def _best_of(statements: Sequence[Statement]) -> list[Statement]:
@@ -198,7 +199,7 @@ class Entities(Facts[Entity]):
         """Starts without facts."""
         super().__init__()
         # Equal facts are kept once: 200,000 landmarks have a few thousand distinct ones.
-        self._shared: dict[tuple[object, ...], Entity] = {}
+        self._shared: dict[Entity, Entity] = {}
 
     def doubt(self, answer: RawAnswer) -> str:
         """Doubts an answer that lacks the row of an entity in the query."""
@@ -214,8 +215,8 @@ class Entities(Facts[Entity]):
         for binding in bindings:
             qid = _qid_of(fields_of(binding.get("entity"), "entity"))
             if qid:
-                _take(found.setdefault(qid, Entity()), binding)
-        self.update((qid, self._shared.setdefault(one.key(), one)) for qid, one in found.items())
+                found[qid] = _with(found.get(qid, Entity()), binding)
+        self.update((qid, self._shared.setdefault(one, one)) for qid, one in found.items())
 
 
 def _bindings(answer: RawAnswer) -> list[Mapping[str, Any]]:
@@ -235,24 +236,27 @@ def _left_out(answer: RawAnswer, bindings: Iterable[Mapping[str, Any]]) -> list[
     return [qid for qid in answer.keys if qid not in asked]
 
 
-def _take(entity: Entity, binding: Mapping[str, Any]) -> None:
+def _with(entity: Entity, binding: Mapping[str, Any]) -> Entity:
+    """Returns an entity with the fact of a binding."""
     term = fields_of(binding.get("value", {}), "value")
     match _value(binding, "property"):
         case "asked":
-            pass
+            return entity
         case "sameAs":
-            entity.merged_into = _item_of(term, "sameAs")
+            return replace(entity, merged_into=_item_of(term, "sameAs"))
         case "label":
             language = line_of(term.get("xml:lang"), "language of a label")
-            entity.labels[language] = line_of(term.get("value"), "label")
+            text = line_of(term.get("value"), "label")
+            return replace(entity, labels=(*entity.labels, (language, text)))
         case prop if prop in _ITEMS or prop in _TERMS:
             rank = _RANKS.get(_value(binding, "rank").rpartition("#")[2])
             if rank is None:
                 raise ValueError(f"rank must be one of Wikibase's, got {binding['rank']!r:.60}")
-            if rank != "deprecated":
-                value = _text_of(term, prop) if prop in _TERMS else _item_of(term, prop)
-                one = Statement(rank, value, **_details_of(binding))
-                entity.statements.setdefault(prop, []).append(one)
+            if rank == "deprecated":
+                return entity
+            value = _text_of(term, prop) if prop in _TERMS else _item_of(term, prop)
+            one = Statement(sys.intern(prop), rank, value, **_details_of(binding))
+            return replace(entity, statements=(*entity.statements, one))
         case prop:
             raise ValueError(f"property must be one that was asked for, got {prop[:60]!r}")
 

@@ -104,8 +104,10 @@ def _known(qid: str = "Q1", **page: object) -> Knowledge:
     props = {"pageprops": {"wikibase_item": qid}} if qid else {}
     pages = [{"title": "A", "pageid": 1, "revisions": [{"revid": 5}], **props, **page}]
     known = Knowledge(pages=read_pages(["A"], {"pages": pages}))
-    labels = {"Q10": Entity(labels={"en": "tower"}), "Q9": Entity(labels={"mul": "Turm"})}
-    known.classes.update(labels | {"Q11": Entity(merged_into="Q9"), "Q12": Entity()})
+    tower, turm = Entity(labels=(("en", "tower"),)), Entity(labels=(("mul", "Turm"),))
+    known.classes.update(
+        {"Q10": tower, "Q9": turm, "Q11": Entity(merged_into="Q9"), "Q12": Entity()}
+    )
     return known
 
 
@@ -167,8 +169,8 @@ def test_superclasses_stand_at_their_smallest_depth_and_never_above_themselves()
 def test_evidence_is_of_what_a_class_was_merged_into_by_property_and_value() -> None:
     known = Entities()
     both = (
-        entity_with("P8814", "00001740-n").statements
-        | entity_with("P1282", "Tag:b", "Key:a").statements
+        *entity_with("P8814", "00001740-n").statements,
+        *entity_with("P1282", "Tag:b", "Key:a").statements,
     )
     found = {"Q1": Entity(merged_into="Q2"), "Q2": Entity(statements=both)}
     known.update({**found, "Q3": Entity(merged_into="Q4")})

@@ -49,7 +49,7 @@ def _entity(qid: str, told: str) -> Entity:
     """Reads statements: `+` stands for preferred, `!` for ended, `some` for an unknown value."""
     if told.startswith("="):
         return Entity(merged_into=told[1:])
-    statements: dict[str, list[Statement]] = {}
+    statements: list[Statement] = []
     for part in told.split():
         prop, _, text = part.partition(":")
         value, *exact = text.rstrip("+!").replace("some", "").split("@")
@@ -60,9 +60,9 @@ def _entity(qid: str, told: str) -> Entity:
         elif exact:
             details["precision"] = float(exact[0])
         rank = "preferred" if "+" in text else "normal"
-        statements.setdefault(prop, []).append(Statement(rank, value, **details))
-    labels = {"en": NAMES[qid]} if qid in NAMES else {}
-    return Entity(labels=labels, statements=statements)
+        statements.append(Statement(prop, rank, value, **details))
+    labels = (("en", NAMES[qid]),) if qid in NAMES else ()
+    return Entity(labels=labels, statements=tuple(statements))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def read_pages(keys: list[str], *queries: dict[str, Any]) -> CommonsPages:
 
 
 def entity_with(prop: str, *values: str, rank: str = "normal", **facts: Any) -> Entity:  # noqa: ANN401 - any of its facts
-    return Entity(statements={prop: [Statement(rank, value) for value in values]}, **facts)
+    return Entity(statements=tuple(Statement(prop, rank, value) for value in values), **facts)
 
 
 def soft_page(title: str, **facts: object) -> dict[str, Any]:

@@ -285,7 +285,7 @@ def test_all_after_some_are_fetched_whole_and_some_after_all_not_at_all(
         assert train.run(only=listed(train, 0, 5)).manifest.rows == 2
         told = [one.args for one in caplog.records]
         assert [args[:3] for args in told if isinstance(args, tuple)] == (
-            [(count, "train", 2)] if count else []
+            [(str(count), "train", "2")] if count else []
         )
         caplog.clear()
     assert train.server.hits.total() == before

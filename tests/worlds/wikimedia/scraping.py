@@ -51,9 +51,7 @@ def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN40
     return ScrapeConfig(**addresses | {"titles_per_request": 4, "items_per_request": 3} | settings)
 
 
-FAST_POLICY = HttpPolicy(
-    backoff_s=0.01, connect_timeout_s=0.5, read_timeout_s=0.5, deadline_s=1.0, attempts=3
-)
+FAST_POLICY = HttpPolicy(backoff_s=0.01, attempts=3)
 
 
 def post(server: Server, policy: HttpPolicy = FAST_POLICY) -> requests.Response:

@@ -160,7 +160,7 @@ class PartialTrial:
     def train(self, share: float, seed: int) -> list[str]:
         """Trains each way of one share and seed, and returns the names of the runs."""
         shortened = shortened_landmarks(self._landmarks, share, seed)
-        logger.info("%s of %s end early", f"{len(shortened):,}", f"{len(self._landmarks):,}")
+        logger.info("cut short: %s of %s", f"{len(shortened):,}", f"{len(self._landmarks):,}")
         tables = divide_labels(self._rows, self._landmarks, shortened)
 
         def produce(writer: StageWriter) -> None:

@@ -127,7 +127,7 @@ def images_of_run(workspace: Workspace, config: TrainConfig) -> LabelledImages:
     if config.exclude_overlap:
         overlap = workspace.read(OVERLAP, ["train_landmark_id"])["train_landmark_id"]
         without = pc.unique(overlap)
-        logger.info("train: without %s landmarks that are in the index", f"{len(without):,}")
+        logger.info("train: without %s landmarks of the index", f"{len(without):,}")
     return training_images(
         workspace,
         config.label_choice,

@@ -92,7 +92,7 @@ def read_embeddings(
     _require(rows > 0, wanted, f"{where} must have a row for each image of {split}, and lacks")
     _require(rows < 2, wanted, f"{where} must have one row an image, and has several for")  # noqa: PLR2004
     if others:
-        logger.info("%s: %s rows are not of images of %s", where, f"{others:,}", split)
+        logger.info("%s: %s rows are of no image of %s", where, f"{others:,}", split)
     if scaled:
         logger.warning(
             "%s: %s of %s embeddings were not of unit length, and are scaled to it: what is "

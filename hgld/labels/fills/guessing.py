@@ -191,7 +191,7 @@ def guess(
         known = replace(known, documents=[each._replace(vote=None) for each in known.documents])
         asked = [each._replace(vote=None) for each in asked]
     corpus = _Corpus.of(known, lexicon)
-    logger.info("fill: %s landmarks known, %s asked", f"{len(known.truth):,}", f"{len(asked):,}")
+    logger.info("fill: %s known landmarks, %s others", f"{len(known.truth):,}", f"{len(asked):,}")
     features = _features(lexicon, few=len(corpus.documents) <= _FEW_DOCUMENTS)
     learned = features.fit_transform(corpus.documents)
     held_out = _held_out(corpus, learned)

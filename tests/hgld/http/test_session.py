@@ -91,6 +91,7 @@ def test_a_broken_answer_is_asked_again(server: Server, waits: list[float], faul
     assert waits == [0.01]
 
 
+@pytest.mark.fault(138, "5xx, short, broken, stalled or dripping answer")
 @pytest.mark.parametrize("fault", [stall(1.5), *(drip(0.05, where) for where in DRIPPING)])
 def test_a_slow_answer_is_asked_again(server: Server, waits: list[float], fault: Fault) -> None:
     server.faults["sparql", 0] = fault

@@ -128,10 +128,13 @@ def test_a_folder_that_was_made_for_nothing_is_taken_away_again(tmp_path: Path) 
     assert was_there.root.is_dir()
 
 
-def test_a_folder_without_a_build_is_refused_and_those_nearby_are_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_build_is_refused_and_those_nearby_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("one", "two"):
         (tmp_path / name / "stages").mkdir(parents=True)
     (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path / "photos")  # the checkout may hold a demo
     Workspace(tmp_path / "one").require()
     with pytest.raises(InputError, match="photos") as error:
         Workspace(tmp_path / "photos/build").require()

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sklearn.cluster  # noqa: F401 - 1.2 s, before the first build is timed
 
 from hgld.engine.workspace import Workspace
 from tests.worlds.commands.once import made_once

@@ -190,4 +190,4 @@ def test_an_empty_answer_is_not_believed(small: Small, server: Server, times: in
 @pytest.mark.fault(151, "scrape killed at any write or moment")
 @pytest.mark.parametrize("kill", kills.KILLS.values(), ids=kills.KILLS)
 def test_a_killed_run_repeats_at_most_one_request(tmp_path: Path, kill: kills.Kill) -> None:
-    kill(tmp_path, 100)
+    kill(tmp_path, 45)

@@ -122,8 +122,7 @@ def _standings_of_set(together: Sequence[NamedResults]) -> SetStandings:
 
 def render_leaderboard(named: Sequence[NamedResults]) -> str:
     """Returns the leaderboard as one HTML page that asks no server for anything."""
-    page = page_template(__package__, "leaderboard.html.j2")
-    return page.render(standings=standings_of(named))
+    return page_template(__package__, "leaderboard.html.j2").render(standings=standings_of(named))
 
 
 def read_named(text: str) -> Iterator[NamedResults]:

@@ -205,8 +205,7 @@ def render_page(metadata: Mapping[str, object], rows: Sequence[ResultRow]) -> st
         metadata: what the results were made with.
         rows: of all parts.
     """
-    package, name = "hgld.benchmarks.robustness", "robustness.html.j2"
-    template = page_template(package, name, spread=spread_text)
+    template = page_template(__package__, "robustness.html.j2", spread=spread_text)
     shown = {
         part: [_set(*one) for one in _by(lambda row: f"{row.data}: {row.group}", own).items()]
         for part, own in _by(lambda row: row.part, rows).items()

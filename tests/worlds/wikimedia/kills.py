@@ -1,12 +1,15 @@
 """Scrapes that are killed between two calls that change the disk and run again, as if unharmed."""
 
 import contextlib
+import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
+from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import newest_generation
 from hgld.scrape.parents import ParentsConfig, run_parents
 from tests.worlds.forked import killed_after
@@ -69,26 +72,29 @@ def _kill(
     again: Act | None = None,
     world: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> None:
-    with _small(folder, "whole", before) as whole, world():
-        run(whole)
-    needed = len(whole.server.hits)
-    for survived in itertools.count(0, every):
-        with _small(folder, str(survived), before) as killed, world():
-            if killed_after(survived, partial(run, killed)) == 0:
-                break
-            (again or run)(killed)
-        assert _outputs(killed) == _outputs(whole)
-        assert len(killed.server.hits) <= needed + 1
+    with small_of(folder, "before") as begun:
+        before(begun)
+        with world():
+            run(whole := _copy(begun, "whole"))
+            needed = len(whole.server.hits)
+            for survived in itertools.count(0, every):
+                killed = _copy(begun, str(survived))
+                if killed_after(survived, partial(run, killed)) == 0:
+                    break
+                (again or run)(killed)
+                assert _outputs(killed) == _outputs(whole)
+                assert len(killed.server.hits) <= needed + 1
     assert survived > 2 * (needed + 1 + 1)  # around each answer, the shard and the manifest
 
 
-@contextlib.contextmanager
-def _small(folder: Path, name: str, before: Act) -> Iterator[Small]:
-    """Gives a build of which something is done before; what that asked is forgotten."""
-    with small_of(folder, name) as small:
-        before(small)
-        small.server.hits.clear()
-        yield small
+def _copy(begun: Small, name: str) -> Small:
+    """Returns a copy of a build, of the same services; what these were asked is forgotten."""
+    root = begun.workspace.root
+    copy = dataclasses.replace(begun, workspace=Workspace(root.with_name(name)))
+    if root.exists():
+        shutil.copytree(root, copy.workspace.root)
+    begun.server.hits.clear()
+    return copy
 
 
 def _outputs(small: Small) -> dict[str, str]:

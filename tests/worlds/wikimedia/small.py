@@ -1,7 +1,6 @@
 """A small Wikimedia for tests, behind a loopback server that can misbehave (see `faults`)."""
 
 import contextlib
-import functools
 import hashlib
 import json
 import ssl
@@ -13,10 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 
 import pytest
-import rdflib  # which SPARQLWrapper brings
-from rdflib.plugins.sparql import prepareQuery
 
-from tests.worlds.second_lab.files import triples_of
+from tests.worlds.wikimedia.engine import answered
 from tests.worlds.wikimedia.faults import Fault, listening, reply, send
 
 # One landmark for each way a category can end, and the statement facts behind them.
@@ -326,17 +323,7 @@ def _page(number: int, title: str, form: Mapping[str, str]) -> dict[str, Any]:
 
 def answer_sparql(query: str) -> dict[str, Any]:
     """Answers as a SPARQL engine does."""
-    return _answered(query, tuple(FACTS.items()), json.dumps(LABELS))
-
-
-_read = functools.cache(prepareQuery)  # a tenth of a second, more than its answer
-
-
-@functools.cache
-def _answered(query: str, facts: tuple[tuple[str, str], ...], labels: str) -> dict[str, Any]:
-    triples = "\n".join(triples_of(dict(facts), json.loads(labels)))
-    found = rdflib.Graph().parse(data=triples, format="nt").query(_read(query))
-    return dict(json.loads(found.serialize(format="json") or b""))
+    return answered(query, FACTS, LABELS)
 
 
 @contextlib.contextmanager

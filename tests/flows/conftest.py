@@ -1,6 +1,6 @@
 """What the tests of the flows share: a finished build, and an encoder that takes no time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,9 +25,9 @@ def small_build(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def earlier_build(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The same as it was at an earlier time."""
-    return _built(tmp_path_factory, "earlier-build", generation=1)
+def earlier_build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """The same as it was at an earlier time, made when it is asked for."""
+    return lambda: _built(tmp_path_factory, "earlier-build", generation=1).root
 
 
 def _built(factory: pytest.TempPathFactory, name: str, generation: int) -> Workspace:

@@ -4,6 +4,7 @@ A file of each stage and kind here, in one way; `make soak` damages each a hundr
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,9 +19,9 @@ _SEED = 20221125
 
 
 @pytest.fixture(scope="module")
-def builds(small_build: Workspace, earlier_build: Workspace) -> FinishedBuilds:
+def builds(small_build: Workspace, earlier_build: Callable[[], Path]) -> FinishedBuilds:
     # `make soak` has builds whose training and benchmark were stopped
-    return FinishedBuilds(finished=small_build.root, earlier=earlier_build.root, stopped={})
+    return FinishedBuilds(finished=small_build.root, earlier=earlier_build, stopped={})
 
 
 @pytest.mark.fault(80, "damaged list of tars")

@@ -22,7 +22,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> FinishedBuilds:
     folder = made_once(tmp_path_factory, "soak-builds", _make)
     finished, earlier = (folder / name / "build" for name in ("finished", "earlier"))
     stopped = {kind: folder / kind / "build" for kind in _STOPPED}
-    return FinishedBuilds(finished=finished, earlier=earlier, stopped=stopped)
+    return FinishedBuilds(finished=finished, earlier=lambda: earlier, stopped=stopped)
 
 
 @pytest.fixture(scope="session")

@@ -86,12 +86,12 @@ class Damage:
     """Another file of the kind, with which it changes places; itself where there is none."""
     seed: int
 
-    def inflict(self, root: Path, earlier: Path) -> bool:
+    def inflict(self, root: Path, earlier: Callable[[], Path]) -> bool:
         """Does it, and says whether a file is another one now.
 
         Args:
             root: of the build; the file keeps its time, as one that rots on a disk does.
-            earlier: of a build at an earlier time.
+            earlier: gives the root of the build at an earlier time.
         """
         path = root / self.relative
         before = path.read_bytes()
@@ -108,7 +108,7 @@ class Damage:
                 content = other.read_bytes()
                 other.write_bytes(before)
             case "earlier version":
-                old = earlier / self.relative
+                old = earlier() / self.relative
                 content = old.read_bytes() if old.exists() else before
             case _:
                 content = _CHANGES[self.how](before, random.Random(self.seed))

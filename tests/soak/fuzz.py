@@ -51,8 +51,8 @@ class FinishedBuilds:
 
     finished: Path
     """A whole build."""
-    earlier: Path
-    """The same at an earlier time."""
+    earlier: Callable[[], Path]
+    """Gives the same at an earlier time."""
     stopped: Mapping[str, Path]
     """Kind of file to a build that is whole but for what follows it: there such a file is read."""
 

@@ -73,7 +73,7 @@ def whole(builds: FinishedBuilds, tmp_path_factory: pytest.TempPathFactory) -> P
         torch.manual_seed(0)
         torch.save(open_clip.create_model(_CLIP).half().state_dict(), weights)
         shutil.copytree(builds.finished, root)
-        official = builds.earlier / "annotations/train_label_to_hierarchical.csv"
+        official = builds.earlier() / "annotations/train_label_to_hierarchical.csv"
         for section, name, value in (
             *(("look", "model", _CLIP), ("look", "weights", str(weights))),
             *(("fill", "pictures", True), ("agree", "official", [str(official)])),

@@ -7,7 +7,7 @@ every line can be changed, removed or added.
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
@@ -138,9 +138,9 @@ def _label_problem(row: Row, kind: type, known: Collection[str]) -> str:
 
 
 def _read(
-    path: Path, kind: type[T], key: Callable[[Row], object], known: Collection[str] = ()
+    path: Path, kind: type[T], key: Collection[str], known: Collection[str] = ()
 ) -> tuple[T, ...]:
-    """Reads a table; its rows are checked, and no two have the same key."""
+    """Reads a table; its rows are checked, and no two have the same in all columns of the key."""
     if not path.is_file():
         raise InputError(
             f"{path} is missing: the folder of a taxonomy must have all five tables; copy the "
@@ -152,7 +152,8 @@ def _read(
     for number, cells in read_csv_list(path, columns, fewest=0):
         row = {name: cells[name] for name in columns}
         problem = _problem(row, kind, known)
-        if not problem and (earlier := first.setdefault(key(row), number)) != number:
+        own = tuple(fold(row[name]) if name in {"alias", "phrase"} else row[name] for name in key)
+        if not problem and (earlier := first.setdefault(own, number)) != number:
             problem = f"what no other row has, got the same as row {earlier}"
         if problem:
             raise InputError(f"{path} row {number} must have {problem}; edit that row")
@@ -189,22 +190,12 @@ def load_taxonomy_tables(folder: Path | None = None) -> TaxonomyTables:
         (78, 'agricultural land')
     """
     folder = folder or SHIPPED
-    supercategories = _read(
-        folder / "supercategories.csv", SuperCategory, lambda row: row["hierarchical_label"]
-    )
+    supercategories = _read(folder / "supercategories.csv", SuperCategory, ["hierarchical_label"])
     known = {each.hierarchical_label for each in supercategories}
-
-    def alias_key(row: Row) -> object:
-        return row["language"], fold(row["alias"])
-
-    def phrase_key(row: Row) -> object:
-        return row["match"], fold(row["phrase"])
-
-    classes, cuts = folder / "classes.csv", folder / "cut_points.csv"
     return TaxonomyTables(
         supercategories=supercategories,
-        aliases=_read(folder / "aliases.csv", Alias, alias_key, known),
-        classes=_read(classes, ClassRow, lambda row: row["class_qid"], known),
-        cut_points=_read(cuts, CutPoint, lambda row: row["superclass_qid"], known),
-        unspecific=_read(folder / "unspecific.csv", UnspecificPhrase, phrase_key),
+        aliases=_read(folder / "aliases.csv", Alias, ["language", "alias"], known),
+        classes=_read(folder / "classes.csv", ClassRow, ["class_qid"], known),
+        cut_points=_read(folder / "cut_points.csv", CutPoint, ["superclass_qid"], known),
+        unspecific=_read(folder / "unspecific.csv", UnspecificPhrase, ["match", "phrase"]),
     )

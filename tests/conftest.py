@@ -100,6 +100,16 @@ def shared() -> Path:
     return _SHARED
 
 
+@pytest.fixture(scope="session")
+def compiled_sums() -> None:
+    """Lets no test wait for numba, which compiles for seconds where nothing is on the disk yet."""
+    import torch
+
+    from hgld.losses import sup_hap_loss
+
+    sup_hap_loss(torch.eye(2), torch.arange(2))
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """An empty build folder."""

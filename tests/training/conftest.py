@@ -11,6 +11,11 @@ from tests.worlds.commands.once import made_once
 from tests.worlds.training_runs import COUNTS, TINY, Undisturbed, trained_once, write_tiny_build
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _sums_are_compiled(compiled_sums: None) -> None:
+    """Has numba compile before the first test."""
+
+
 @pytest.fixture
 def tiny_build(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A build with a training, index and test split, of the test's own."""

@@ -30,6 +30,7 @@ def test_each_change_is_one_and_all_hold_out_the_same_landmarks(name: str) -> No
     assert all(one not in unnamed[:number] for number, one in enumerate(unnamed))
 
 
+@pytest.mark.usefixtures("compiled_sums")
 def test_the_command_trains_and_compares_on_what_was_held_out(
     tiny_build: Workspace, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def compare(build: Workspace, **settings: object) -> list[str]:
     return [one.manifest.stage for one in reports if not one.skipped]
 
 
+@pytest.mark.usefixtures("compiled_sums")
 def test_each_method_is_trained_once_a_seed_and_all_are_compared(workspace: Workspace) -> None:
     write_build(workspace, train_views=4)
     workspace.path("hgld.toml").write_text(TRAIN)

@@ -1,16 +1,13 @@
 """The two ways to do the sums of a ranking loss, for tests that both must pass."""
 
 import pytest
-import torch
 
-from hgld.losses import sup_hap_loss
 from hgld.losses.ranking import sums
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _sums_are_compiled() -> None:
-    """Lets no test wait for numba, which compiles for seconds where nothing is on the disk yet."""
-    sup_hap_loss(torch.eye(2), torch.arange(2))
+def _sums_are_compiled(compiled_sums: None) -> None:
+    """Has numba compile before the first test."""
 
 
 @pytest.fixture(params=["numba", "torch"])

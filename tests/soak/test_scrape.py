@@ -1,5 +1,6 @@
 """The scrape killed at every write and at any moment, and what makes reading a page slow."""
 
+import itertools
 import random
 import signal
 import threading
@@ -21,7 +22,7 @@ from tests.worlds.wikimedia.small import serving
 def test_a_run_killed_at_any_write_ends_as_if_nothing_had_happened(
     tmp_path: Path, kill: Kill
 ) -> None:
-    kill(tmp_path, 1)
+    kill(tmp_path, itertools.count())
 
 
 @pytest.mark.fault(151, "scrape killed at any write or moment")

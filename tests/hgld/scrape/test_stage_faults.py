@@ -4,6 +4,7 @@ Every fault is proven to have fired, and must leave what a clean run leaves: the
 An odd answer is sent with status 200, whole, and as JSON that Python reads.
 """
 
+import itertools
 import json
 from pathlib import Path
 
@@ -188,6 +189,9 @@ def test_an_empty_answer_is_not_believed(small: Small, server: Server, times: in
 
 
 @pytest.mark.fault(151, "scrape killed at any write or moment")
+@pytest.mark.parametrize("first", [0, 45])
 @pytest.mark.parametrize("kill", kills.KILLS.values(), ids=kills.KILLS)
-def test_a_killed_run_repeats_at_most_one_request(tmp_path: Path, kill: kills.Kill) -> None:
-    kill(tmp_path, 45)
+def test_a_killed_run_repeats_at_most_one_request(
+    tmp_path: Path, kill: kills.Kill, first: int
+) -> None:
+    kill(tmp_path, itertools.count(first, 90))

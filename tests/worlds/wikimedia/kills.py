@@ -2,9 +2,8 @@
 
 import contextlib
 import dataclasses
-import itertools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -17,30 +16,30 @@ from tests.worlds.wikimedia.scraping import Small, fast_config, small_of
 from tests.worlds.wikimedia.small import edited
 
 Act = Callable[[Small], object]
-Kill = Callable[[Path, int], None]
-"""In a folder, at each n-th of the calls that change the disk."""
+Kill = Callable[[Path, Iterable[int]], None]
+"""In a folder, after so many of the calls that change the disk each, until a run has no more."""
 
 
-def kill_scrapes(folder: Path, every: int) -> None:
+def kill_scrapes(folder: Path, moments: Iterable[int]) -> None:
     """Kills scrapes: afterwards no row differs, and at most one request was made for nothing."""
-    _kill(folder, every, before=lambda _: None, run=Small.scrape)
+    _kill(folder, moments, before=lambda _: None, run=Small.scrape)
 
 
-def kill_parents(folder: Path, every: int) -> None:
+def kill_parents(folder: Path, moments: Iterable[int]) -> None:
     """Kills runs of the parents, as `kill_scrapes` does the scrape's."""
 
     def run(small: Small) -> None:
         run_parents(small.workspace, ParentsConfig(), fast_config(small.server))
 
-    _kill(folder, every, before=Small.scrape, run=run)
+    _kill(folder, moments, before=Small.scrape, run=run)
 
 
-def kill_refreshes(folder: Path, every: int, *, resumes: bool) -> None:
+def kill_refreshes(folder: Path, moments: Iterable[int], *, resumes: bool) -> None:
     """Kills refreshes of an edited world.
 
     Args:
         folder: for the builds.
-        every: n-th call is where one is killed.
+        moments: as `Kill` has them.
         resumes: whether `refresh` is set again afterwards; a scrape goes on with it all the same.
     """
 
@@ -52,7 +51,7 @@ def kill_refreshes(folder: Path, every: int, *, resumes: bool) -> None:
         small.scrape(refresh=resumes and not is_over)
         assert newest_generation(small.workspace) == 1
 
-    _kill(folder, every, before=Small.scrape, run=refresh, again=again, world=edited)
+    _kill(folder, moments, before=Small.scrape, run=refresh, again=again, world=edited)
 
 
 KILLS: dict[str, Kill] = {
@@ -65,7 +64,7 @@ KILLS: dict[str, Kill] = {
 
 def _kill(
     folder: Path,
-    every: int,
+    moments: Iterable[int],
     *,
     before: Act,
     run: Act,
@@ -77,7 +76,7 @@ def _kill(
         with world():
             run(whole := _copy(begun, "whole"))
             needed = len(whole.server.hits)
-            for survived in itertools.count(0, every):
+            for survived in moments:
                 killed = _copy(begun, str(survived))
                 if killed_after(survived, partial(run, killed)) == 0:
                     break

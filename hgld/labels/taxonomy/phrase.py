@@ -1,6 +1,5 @@
 """Turns a label into comparable words: one case, one spelling, singular, no accents."""
 
-import functools
 import re
 import unicodedata
 from itertools import takewhile
@@ -61,7 +60,6 @@ def singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and word[-2] not in "sui" else word
 
 
-@functools.lru_cache(2**15)
 def fold(text: str) -> tuple[str, ...]:
     """Returns the words of a text in comparable form; `,`, `/` and `&` are words.
 

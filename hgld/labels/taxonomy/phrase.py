@@ -73,9 +73,10 @@ def fold(text: str) -> tuple[str, ...]:
         >>> fold("Pilgrims' ways (1172-1954)"), fold("Château-forts, Théâtre")
         (('pilgrim', 'way'), ('chateau', 'fort', ',', 'theater'))
     """
-    text = re.sub(r"\([^)]*\)?", " ", text)
-    text = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
-    text = "".join(letter for letter in text if not unicodedata.combining(letter))
+    text = re.sub(r"\([^)]*\)?", " ", text).casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+        text = "".join(letter for letter in text if not unicodedata.combining(letter))
     text = re.sub(r"'(?=s\b)|(?<=s)'(?=\s|$)", "", text)
     words = re.findall(r"[^\W\d_]+|[,/&]", text)
     return tuple(singular(_AMERICAN.get(word, word)) for word in words if word not in _ARTICLES)

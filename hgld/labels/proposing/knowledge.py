@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +14,7 @@ from hgld.labels.proposing.calibration import Calibration, shipped_calibration
 from hgld.labels.proposing.methods import Phrases, unit_grid
 from hgld.labels.proposing.opinions import DOUBT, IGNORE, Hint, has_qid
 from hgld.labels.taxonomy.phrase import fold
-from hgld.labels.taxonomy.rows import (
-    SHIPPED,
-    TaxonomyTables,
-    load_taxonomy_tables,
-    of_one_meaning,
-    read_csv_rows,
-)
+from hgld.labels.taxonomy.rows import SHIPPED, TaxonomyTables, of_one_meaning, read_csv_rows
 from hgld.labels.taxonomy.wording import LabelReader
 from hgld.tables import SUPERCLASSES
 
@@ -169,13 +162,8 @@ def _folded(text: str) -> str:
     return " ".join(fold(text))
 
 
-def shipped_knowledge(folder: Path | None = None) -> Knowledge:
-    """Reads a taxonomy, and OpenStreetMap's names and tags.
-
-    Args:
-        folder: of a user's own taxonomy with all its tables; None takes the shipped one.
-    """
-    tables = load_taxonomy_tables(folder)
+def shipped_knowledge(tables: TaxonomyTables) -> Knowledge:
+    """Adds OpenStreetMap's names and tags to a taxonomy, of a user or the shipped one."""
     known = {each.hierarchical_label for each in tables.supercategories}
     rows = read_csv_rows(SHIPPED / "openstreetmap.csv")
     names, tags = (

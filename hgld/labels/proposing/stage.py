@@ -22,7 +22,7 @@ from hgld.labels.proposing.knowledge import ProposalInputs, Ruling, shipped_know
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.proposals import Proposal, cluster_proposals, proposals_table
-from hgld.labels.taxonomy.rows import SHIPPED, load_taxonomy_tables
+from hgld.labels.taxonomy.rows import SHIPPED, TaxonomyTables, load_taxonomy_tables
 from hgld.tables import (
     CLASS_EVIDENCE,
     CLUSTER_PROPOSALS,
@@ -75,14 +75,14 @@ def run_propose(workspace: Workspace, config: ProposeConfig) -> StageReport:
         DamagedError: the embeddings do not match the classes.
         InputError: the taxonomy cannot be read.
     """
-    load_taxonomy_tables(config.taxonomy)  # first, because its errors are the clearest
+    tables = load_taxonomy_tables(config.taxonomy)  # first, because its errors are the clearest
     # A user's own taxonomy is recorded under the name of its setting, which `hgld status` reads.
     told = "taxonomy" if config.taxonomy else "shipped_taxonomy"
     settings = row_settings(config) | {
         told: _digest(config.taxonomy or SHIPPED),
         "calibration_sha256": file_digest(_CALIBRATION),
     }
-    return run_stage(workspace, STAGE, settings, lambda writer: _produce(workspace, config, writer))
+    return run_stage(workspace, STAGE, settings, lambda writer: _produce(workspace, tables, writer))
 
 
 def _digest(folder: Path) -> str:
@@ -93,11 +93,11 @@ def _digest(folder: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _produce(workspace: Workspace, config: ProposeConfig, writer: StageWriter) -> None:
+def _produce(workspace: Workspace, tables: TaxonomyTables, writer: StageWriter) -> None:
     classes = workspace.read(CLUSTERS)
     rows: list[Proposal] = []
     if len(classes):
-        proposals = OpenProposals(read_inputs(workspace, classes, config.taxonomy))
+        proposals = OpenProposals(read_inputs(workspace, classes, tables))
         proposals.decide(_rulings(workspace.read(DECIDED)))
         rows = proposals.proposals()
     writer.write(PROPOSALS, "proposals", proposals_table(rows))
@@ -117,19 +117,18 @@ def _rulings(decided: pa.Table) -> dict[str, Ruling | None]:
 
 
 def read_inputs(
-    workspace: Workspace, classes: pa.Table, taxonomy: Path | None = None
+    workspace: Workspace, classes: pa.Table, taxonomy: TaxonomyTables
 ) -> ProposalInputs:
     """Reads the inputs of a build's proposals.
 
     Args:
         workspace: a build whose `cluster` has finished.
         classes: its CLUSTERS, at least one row.
-        taxonomy: folder of a user's own taxonomy; None takes the shipped one.
+        taxonomy: the tables, of a user or the shipped ones.
 
     Raises:
         MissingInputError: no vectors, words or superclasses.
         DamagedError: the embeddings do not match the classes.
-        InputError: the taxonomy cannot be read.
     """
     return ProposalInputs(
         classes=classes,

@@ -20,6 +20,7 @@ from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.proposals import Proposal, proposals_of
 from hgld.labels.proposing.stage import ProposeConfig, read_inputs
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.tables import CLUSTERS, PROPOSALS
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ class Scorer:
 
     def _scored(self, rulings: Rulings) -> Iterator[tuple[int, list[Proposal]]]:
         workspace, version = self._workspace, 0
-        inputs = read_inputs(workspace, workspace.read(CLUSTERS), self._config.taxonomy)
+        taxonomy = load_taxonomy_tables(self._config.taxonomy)
+        inputs = read_inputs(workspace, workspace.read(CLUSTERS), taxonomy)
         proposals = OpenProposals(inputs)
         proposals.decide(rulings)
         yield version, proposals.others_than(proposals_of(workspace.read(PROPOSALS)))

@@ -15,6 +15,7 @@ from hgld.labels.proposing.knowledge import Ruling, shipped_knowledge
 from hgld.labels.proposing.learning import OpenProposals, pool
 from hgld.labels.proposing.opinions import DOUBT, IGNORE
 from hgld.labels.proposing.proposals import METHODS, Proposal, cluster_proposals
+from hgld.labels.taxonomy.rows import TaxonomyTables
 from hgld.labels.taxonomy.wording import EvidenceKind
 from hgld.tables import CLUSTERS
 from tests.hgld.labels.proposing.small_world import CLASSES, WIDTH, small_inputs
@@ -91,7 +92,7 @@ def test_only_decisions_in_force_count(steps: list[Step], random: Random) -> Non
 
 
 def test_of_74_official_labels_70_are_proposed_and_of_9_left_out_6_ignored_or_asked_about(
-    shared: Path,
+    shared: Path, shipped_tables: TaxonomyTables
 ) -> None:
     official = read_official(shared / "labels/supercategory_to_label.csv")
     classes = [
@@ -99,7 +100,8 @@ def test_of_74_official_labels_70_are_proposed_and_of_9_left_out_6_ignored_or_as
         for place, row in enumerate(official)
     ]
     table, vectors = table_of(CLUSTERS, classes), np.zeros((len(official), WIDTH), np.float32)
-    inputs = replace(INPUTS, classes=table, vectors=vectors, knowledge=shipped_knowledge())
+    knowledge = shipped_knowledge(shipped_tables)
+    inputs = replace(INPUTS, classes=table, vectors=vectors, knowledge=knowledge)
     found: Any = score(official, OpenProposals(inputs, ["wording"]))
     assert (found["labelled"], found["blank"]) == (74, 9)
     assert found["right"] >= 70

@@ -6,6 +6,7 @@ from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.stage import read_inputs
+from hgld.labels.taxonomy.rows import load_taxonomy_tables
 from hgld.pages.review.scoring import Scorer
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import read_decisions
@@ -30,7 +31,7 @@ def shown(session: ReviewSession) -> Told:
 
 def anew(workspace: Workspace) -> Told:
     """Returns what is proposed where proposals are made anew of all decisions."""
-    taxonomy = small_settings(workspace).taxonomy
+    taxonomy = load_taxonomy_tables(small_settings(workspace).taxonomy)
     proposals = OpenProposals(read_inputs(workspace, workspace.read(CLUSTERS), taxonomy))
     proposals.decide(
         {

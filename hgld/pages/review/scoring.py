@@ -19,8 +19,8 @@ from hgld.errors import HgldError
 from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.proposals import Proposal, proposals_of
-from hgld.labels.proposing.stage import ProposeConfig, read_inputs
-from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.labels.proposing.stage import read_inputs
+from hgld.labels.taxonomy.rows import TaxonomyTables
 from hgld.tables import CLUSTERS, PROPOSALS
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Scorer:
     def __init__(
         self,
         workspace: Workspace,
-        config: ProposeConfig,
+        taxonomy: TaxonomyTables,
         rulings: Rulings,
         tell: Callable[[int, list[Proposal]], None],
         answering: AbstractContextManager[object],
@@ -46,14 +46,14 @@ class Scorer:
 
         Args:
             workspace: the build.
-            config: has the taxonomy.
+            taxonomy: its tables.
             rulings: the decisions in force.
             tell: called in the thread with how many `decide` had given when it was scored, and the
                 proposals that are others than before.
             answering: held while an answer is made, for whose end each proposal waits: of two
                 threads that compute, Python has each take twice as long.
         """
-        self._workspace, self._config, self._tell = workspace, config, tell
+        self._workspace, self._taxonomy, self._tell = workspace, taxonomy, tell
         self._answering = answering
         self._waiting: queue.SimpleQueue[Rulings | None] = queue.SimpleQueue()
         self._asked = 0
@@ -93,8 +93,7 @@ class Scorer:
 
     def _scored(self, rulings: Rulings) -> Iterator[tuple[int, list[Proposal]]]:
         workspace, version = self._workspace, 0
-        taxonomy = load_taxonomy_tables(self._config.taxonomy)
-        inputs = read_inputs(workspace, workspace.read(CLUSTERS), taxonomy)
+        inputs = read_inputs(workspace, workspace.read(CLUSTERS), self._taxonomy)
         proposals = OpenProposals(inputs)
         proposals.decide(rulings)
         yield version, proposals.others_than(proposals_of(workspace.read(PROPOSALS)))

@@ -101,7 +101,7 @@ class ReviewSession:
         self._thumbnails: list[Thumbnails] = []
         self._reading = threading.Thread(target=self._read_on, daemon=True)
         self._reading.start()
-        self._scorer = Scorer(workspace, config, rulings, self._take_proposals, self._lock)
+        self._scorer = Scorer(workspace, tables, rulings, self._take_proposals, self._lock)
 
     @property
     def line(self) -> int:

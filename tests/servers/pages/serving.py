@@ -41,8 +41,7 @@ def review_served(root: Path, *, read_only: bool = False) -> Iterator[OpenReview
     has_own = settings.taxonomy is not None and settings.taxonomy.is_dir()
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        for module in ("hgld.pages.review.session", "hgld.labels.proposing.knowledge"):
-            patch.setattr(f"{module}.load_taxonomy_tables", _taxonomy)
+        patch.setattr("hgld.pages.review.session.load_taxonomy_tables", _taxonomy)
         session = ReviewSession(
             workspace, read_only=read_only, propose=settings if has_own else None
         )

@@ -6,7 +6,7 @@ from hgld.labels.proposing.knowledge import Ruling
 from hgld.labels.proposing.learning import OpenProposals
 from hgld.labels.proposing.opinions import IGNORE
 from hgld.labels.proposing.stage import read_inputs
-from hgld.labels.taxonomy.rows import load_taxonomy_tables
+from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables
 from hgld.pages.review.scoring import Scorer
 from hgld.pages.review.session import ReviewSession
 from hgld.review.log.decisions import read_decisions
@@ -29,10 +29,14 @@ def shown(session: ReviewSession) -> Told:
     }
 
 
+def taxonomy_of(workspace: Workspace) -> TaxonomyTables:
+    return load_taxonomy_tables(small_settings(workspace).taxonomy)
+
+
 def anew(workspace: Workspace) -> Told:
     """Returns what is proposed where proposals are made anew of all decisions."""
-    taxonomy = load_taxonomy_tables(small_settings(workspace).taxonomy)
-    proposals = OpenProposals(read_inputs(workspace, workspace.read(CLUSTERS), taxonomy))
+    inputs = read_inputs(workspace, workspace.read(CLUSTERS), taxonomy_of(workspace))
+    proposals = OpenProposals(inputs)
     proposals.decide(
         {
             qid: Ruling(one.hierarchical_label or IGNORE, one.natural_or_human_made)
@@ -86,7 +90,7 @@ def test_the_page_is_told_which_proposals_a_decision_has_changed_and_accept_take
 def test_what_is_scored_waits_for_the_answer_that_is_being_made(session: ReviewSession) -> None:
     answering, told = threading.Lock(), []
     scorer = Scorer(
-        *(session.workspace, small_settings(session.workspace), {}),
+        *(session.workspace, taxonomy_of(session.workspace), {}),
         *(lambda _, proposals: told.append(proposals), answering),
     )
     assert scorer.wait(60)

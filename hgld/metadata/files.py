@@ -83,6 +83,9 @@ def fetch_files(workspace: Workspace, base: str, *, credits_too: bool = True) ->
             logger.warning("replacing the files of %s with those of %s", came_from, source.base)
             _replace_all(source, workspace, names)
         else:
+            if before is None and any(workspace.path(FOLDER).glob("*.csv")):
+                record = workspace.path(RECORD)
+                logger.warning("%s is not there; the files beside it are taken as they are", record)
             _complete(source, workspace, names, records)
 
 

@@ -7,6 +7,7 @@ SIGTERM and SIGHUP as whatever the program does with them.
 
 import os
 import shutil
+import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -42,15 +43,17 @@ def build_watched(
 
 
 def _watch(root: Path, log: Path, moment: tuple[str, int], sent: int) -> None:
-    counts = Counter[str]()
+    counts, counting = Counter[str](), threading.Lock()
 
     def watched(call: Callable[..., Any], first: Any, *others: Any, **named: Any) -> Any:  # noqa: ANN401 - as `call`
         stages = (one for one in BUILD_ORDER if not (root / f"stages/{one}.json").exists())
         stage = next(stages, "")
-        counts[stage] += 1
+        with counting:  # pictures come in several threads
+            counts[stage] += 1
+            count = counts[stage]
         with log.open("a", encoding="utf-8") as file:
             file.write(f"{stage} {call.__name__} {others[0] if others else first}\n")
-        if (stage, counts[stage]) == moment:
+        if (stage, count) == moment:
             os.kill(os.getpid(), sent)
         return call(first, *others, **named)
 

@@ -226,16 +226,21 @@ def test_what_cannot_be_had_again_is_said_and_nothing_is_lost(
     assert csv_damages(workspace) == []
 
 
-def test_files_put_by_hand_are_taken(workspace: Workspace, tables_server: FolderServer) -> None:
+def test_files_put_by_hand_are_taken_and_this_is_said(
+    workspace: Workspace, tables_server: FolderServer, caplog: pytest.LogCaptureFixture
+) -> None:
     shutil.copytree(tables_server.folder, workspace.path(FOLDER))
     assert csv_damages(workspace) == []
     run(workspace, tables_server.url)
+    assert RECORD in caplog.text
+    caplog.clear()
     assert tables_server.hits.total() == 0
     flip(workspace.path(PATH))
     assert [damage.path for damage in csv_damages(workspace)] == [PATH]
     assert run(workspace, tables_server.url).skipped
     assert tables_server.hits == {NAME: 1}
     assert workspace.path(PATH).read_bytes() == RIGHT
+    assert RECORD not in caplog.text
 
 
 @pytest.mark.fault(47, "record of the official CSVs damaged")

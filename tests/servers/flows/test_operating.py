@@ -8,14 +8,13 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,10 @@ from typing import Any
 import httpx
 import pytest
 
-from hgld.engine.stage import started_path
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import keep_setting
 from hgld.tables import LANDMARK_LABELS, LANDMARKS
-from tests.flows.test_jobs import DEPLOYMENTS, JOBS
-from tests.servers.flows.killed_jobs import (
-    ASKING,
-    do_every_job,
-    outputs_of,
-    stages_to_do,
-    wikimedia,
-)
+from tests.flows.test_jobs import JOBS
 from tests.worlds.builders import TrigramEncoder
 from tests.worlds.commands.readme import ROOT, commands, commands_on, fenced
 from tests.worlds.commands.typed import run, said
@@ -44,13 +35,6 @@ from tests.worlds.wikimedia.lab import free_ports, wait_for
 
 PAGE = ROOT / "docs/operating.md"
 PROGRAMS = Path(sys.executable).parent
-_RERUN = """\
-import json, sys
-from hgld.flows import jobs
-for name, parameters in json.loads(sys.argv[1]):
-    getattr(jobs, name)(**parameters)
-"""
-"""Runs jobs in one process: it imports in 5 s what a worker's runs import each."""
 Run = dict[str, Any]
 
 
@@ -180,34 +164,6 @@ def hanging_run(site: Site, worker: str, root: Path) -> Iterator[str]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def call_of(job: str, root: Path) -> tuple[str, dict[str, object]]:
-    """Returns the flow of a job and its parameters."""
-    (deployed,) = (one for one in DEPLOYMENTS if one["name"] == job)
-    _, name = deployed["entrypoint"].split(":")
-    return name, {**deployed["parameters"], "root": str(root), "retries": 0}
-
-
-def kill_worker(site: Site, roots: Mapping[str, Path], marks: Sequence[Path]) -> None:
-    """Starts a worker, and kills it and its runs when each is in a stage that leaves its mark."""
-    here = f"{Path(__file__).parent / 'stopping'}{os.pathsep}{ROOT}"
-    stopping = {"PYTHONPATH": here, "STOPPED_IN": os.pathsep.join(map(str, marks))}
-    *_, command, _ = commands(fenced(PAGE, "bash")[0])
-    with replace(site, more=site.more | stopping).going_on(command) as worker:
-
-        def are_stopped() -> bool:
-            told = ["ps", "-o", "stat=", "--ppid", str(worker.pid)]
-            states = subprocess.run(told, capture_output=True, text=True).stdout.split()
-            return sum(state.startswith("T") for state in states) == len(roots)
-
-        try:
-            for job, root in roots.items():
-                site.start(job, root, retries=0)
-            site.until(are_stopped)
-        finally:
-            for pid in (worker.pid, *children_of(worker.pid)):
-                os.kill(pid, signal.SIGKILL)
-
-
 def ended(site: Site, root: Path, last: str, times: int) -> list[Run]:
     """Returns the completed runs on a build once one of them is the last, so many times."""
 
@@ -216,14 +172,6 @@ def ended(site: Site, root: Path, last: str, times: int) -> list[Run]:
 
     site.until(lambda: sum(one["name"].startswith(last) for one in completed()) == times)
     return completed()
-
-
-@pytest.fixture(scope="module")
-def every_job(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a build in which every job was done."""
-    folder = tmp_path_factory.mktemp("every-job")
-    do_every_job(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -312,26 +260,6 @@ def test_a_run_that_was_killed_with_its_worker_is_found_and_the_next_one_ends_cl
     assert story.seen["zombie"][0]["state"]["type"] == "CRASHED"
     clean, rerun = story.seen["digests"]
     assert rerun == clean
-
-
-@pytest.mark.fault(112, "kill -9 of a Prefect worker and its run")
-@pytest.mark.parametrize("jobs", [JOBS[::2], JOBS[1::2]], ids=("half", "rest"))
-def test_jobs_that_were_killed_with_their_worker_end_clean_the_next_time(
-    story: Site, every_job: Path, tmp_path: Path, jobs: Sequence[str]
-) -> None:
-    roots = {job: Path(shutil.copytree(every_job / "build", tmp_path / job)) for job in jobs}
-    stages = {job: stages_to_do(root, job) for job, root in roots.items()}
-    killed = {job: job if job in done else done[-1] for job, done in stages.items()}
-    with wikimedia(*(roots[job] for job in jobs if job in ASKING)):
-        marks = [started_path(Workspace(roots[job]), killed[job]) for job in jobs]
-        kill_worker(story, roots, marks)
-        assert all(mark.exists() for mark in marks)
-        assert not any(Workspace(roots[job]).manifest(killed[job]) for job in jobs)
-        calls = [call_of(job, root) for job, root in roots.items()]
-        run([sys.executable, "-c", _RERUN, json.dumps(calls)], ROOT, story.environment)
-    for job, root in roots.items():
-        expected = every_job / ("asked" if job in ASKING else "build")
-        assert outputs_of(root, stages[job]) == outputs_of(expected, stages[job]), job
 
 
 def test_a_notification_is_sent_by_the_lines_of_the_page(story: Site) -> None:

@@ -1,0 +1,191 @@
+"""A worker is killed with a run of every job: the next run ends each as if undisturbed.
+
+No job of prefect.yaml is left out. Each runs on a copy of a finished build that lacks what the job
+makes; `parents` and `refresh` ask a small Wikimedia, all others nobody.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hgld.benchmarks.labels.agreement import AGREEMENT_FILE
+from hgld.benchmarks.retrieval.config import result_files
+from hgld.engine.stage import started_path
+from hgld.engine.workspace import Workspace
+from hgld.flows.build import STEPS, keep_setting, load_step, read_sections
+from hgld.scrape.refresh import REFRESH_STAGE
+from tests.flows.test_jobs import DEPLOYMENTS, JOBS
+from tests.servers.flows.test_operating import PAGE, Site, children_of
+from tests.soak.fuzz import digest_build
+from tests.worlds.commands.once import made_once
+from tests.worlds.commands.readme import ROOT, commands, fenced
+from tests.worlds.commands.typed import run, said
+from tests.worlds.small_build import finish_build, write_inputs
+from tests.worlds.wikimedia import small
+from tests.worlds.wikimedia.lab import free_ports, wait_for
+
+_SERVER, _CONFIG, _POOL, _DEPLOY, _, _WORKER, _ = commands(fenced(PAGE, "bash")[0])
+_STEPS_OF = {
+    "scrape": ("metadata", "scrape"),
+    "refresh": ("metadata", "scrape"),
+    "cluster": ("embed", "cluster", "propose"),
+    "review": ("propose", "review"),
+    "annotate": ("review", "annotate"),
+    "train": ("images", "train"),
+    "build": STEPS,
+}
+"""Job to its steps, unless it is one step of the same name."""
+_ASKING = {"parents": ("parents",), "refresh": ("scrape", "--refresh")}
+"""Job that asks Wikimedia to the words of its command."""
+_RERUN = """\
+import json, sys
+from hgld.flows import jobs
+for name, parameters in json.loads(sys.argv[1]):
+    getattr(jobs, name)(**parameters)
+"""
+"""Runs jobs in one process: it imports in 5 s what a worker's runs import each."""
+_CLIP = "ViT-S-32-alt"  # the smallest that open_clip knows
+
+
+@contextlib.contextmanager
+def wikimedia(*roots: Path) -> Iterator[None]:
+    """Has builds ask the small Wikimedia, in which their categories are like those of there."""
+    names = (f"Category:Place {number}" for number in (*range(1, 9), *range(101, 105)))
+    places = dict(zip(small.PAGES, names, strict=False))
+    with pytest.MonkeyPatch.context() as patch, small.serving() as server:
+        for table in (small.PAGES, small.PARENTS):
+            for title in places.keys() & table.keys():
+                patch.setitem(table, places[title], table[title])
+        for root in roots:
+            at = {"commons": server.commons, "sparql": server.sparql, "replay": False}
+            for name, value in at.items():
+                keep_setting(root / "hgld.toml", "scrape", name, value)
+        yield
+
+
+def do_every_job(folder: Path) -> None:
+    """Makes a build in which all was done that asks nobody, and one that then asked."""
+    import open_clip
+    import torch
+
+    weights = folder / "weights.pt"
+    torch.manual_seed(0)
+    torch.save(open_clip.create_model(_CLIP).half().state_dict(), weights)
+    workspace = write_inputs(folder)
+    finish_build(workspace, 0)
+    official = shutil.copy(workspace.path("annotations/train_label_to_hierarchical.csv"), folder)
+    root, asked = workspace.root, folder / "asked"
+    for section, name, value in (
+        *(("look", "model", _CLIP), ("look", "weights", str(weights))),
+        *(("fill", "pictures", True), ("agree", "official", [str(official)])),
+    ):
+        keep_setting(root / "hgld.toml", section, name, value)
+    for step in ("look", "fill", "agree", "export"):
+        said(step, "--root", root)
+    shutil.copytree(root, asked)
+    with wikimedia(asked):
+        for words in _ASKING.values():
+            said(*words, "--root", asked)
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which every job was done."""
+    return made_once(tmp_path_factory, "soak-workers", do_every_job)
+
+
+@pytest.fixture(scope="session")  # `make soak` mixes the tests of all modules
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server with all deployments, where no job starts another one."""
+    triggers = {"PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false"}
+    (port,) = free_ports(1)
+    site = Site(tmp_path_factory.mktemp("prefect"), port, more=triggers)
+    with site.going_on(_SERVER) as process:
+        wait_for(site.port, process, limit_s=120)
+        for command in (_CONFIG, _POOL, _DEPLOY):
+            site.typed(command)
+        yield site
+    site.client.close()
+
+
+def stages_to_do(root: Path, job: str) -> list[str]:
+    """Takes from a build what a job makes; returns the job's stages."""
+    sections = read_sections(root, None)
+    steps = [load_step(step, sections) for step in _STEPS_OF.get(job, (job,))]
+    stages = [stage.name for step in steps for stage in step.stages]
+    if job == "refresh":
+        return [*stages, REFRESH_STAGE.name]  # the others are done again without being removed
+    for done in filter(None, map(Workspace(root).manifest, stages)):
+        for path in (*map(root.joinpath, done.records), root / f"stages/{done.stage}.json"):
+            path.unlink()
+    return stages
+
+
+def call_of(job: str, root: Path) -> tuple[str, dict[str, object]]:
+    """Returns the flow of a job and its parameters."""
+    (deployed,) = (one for one in DEPLOYMENTS if one["name"] == job)
+    _, name = deployed["entrypoint"].split(":")
+    return name, {**deployed["parameters"], "root": str(root), "retries": 0}
+
+
+def kill_worker(site: Site, roots: Mapping[str, Path], marks: Sequence[Path]) -> None:
+    """Starts a worker, and kills it and its runs when each is in a stage that leaves its mark."""
+    here = f"{Path(__file__).parent / 'stopping'}{os.pathsep}{ROOT}"
+    stopping = {"PYTHONPATH": here, "STOPPED_IN": os.pathsep.join(map(str, marks))}
+    with replace(site, more=site.more | stopping).going_on(_WORKER) as worker:
+
+        def are_stopped() -> bool:
+            told = ["ps", "-o", "stat=", "--ppid", str(worker.pid)]
+            states = subprocess.run(told, capture_output=True, text=True).stdout.split()
+            return sum(state.startswith("T") for state in states) == len(roots)
+
+        try:
+            for job, root in roots.items():
+                site.start(job, root, retries=0)
+            site.until(are_stopped)
+        finally:
+            for pid in (worker.pid, *children_of(worker.pid)):
+                os.kill(pid, signal.SIGKILL)
+
+
+def outputs_of(root: Path, stages: Sequence[str]) -> dict[str, str]:
+    """Returns output of stages to digest, or to text, without when and how fast it was made."""
+    found = dict[str, str]()
+    for stage in stages:
+        done = Workspace(root).manifest(stage)
+        assert done is not None, stage
+        found |= done.outputs
+    found |= digest_build(root, [name for name in found if name in result_files()])
+    if AGREEMENT_FILE in found:
+        told = json.loads((root / AGREEMENT_FILE).read_bytes())
+        found[AGREEMENT_FILE] = json.dumps(told | {"metadata": {**told["metadata"], "date": ""}})
+    return found
+
+
+@pytest.mark.fault(112, "kill -9 of a Prefect worker and its run")
+@pytest.mark.parametrize("jobs", [JOBS[::2], JOBS[1::2]], ids=("half", "rest"))
+def test_jobs_that_were_killed_with_their_worker_end_clean_the_next_time(
+    site: Site, whole: Path, tmp_path: Path, jobs: Sequence[str]
+) -> None:
+    roots = {job: Path(shutil.copytree(whole / "build", tmp_path / job)) for job in jobs}
+    stages = {job: stages_to_do(root, job) for job, root in roots.items()}
+    killed = {job: job if job in done else done[-1] for job, done in stages.items()}
+    with wikimedia(*(roots[job] for job in jobs if job in _ASKING)):
+        marks = [started_path(Workspace(roots[job]), killed[job]) for job in jobs]
+        kill_worker(site, roots, marks)
+        assert all(mark.exists() for mark in marks)
+        assert not any(Workspace(roots[job]).manifest(killed[job]) for job in jobs)
+        calls = [call_of(job, root) for job, root in roots.items()]
+        run([sys.executable, "-c", _RERUN, json.dumps(calls)], ROOT, site.environment)
+    for job, root in roots.items():
+        expected = whole / ("asked" if job in _ASKING else "build")
+        assert outputs_of(root, stages[job]) == outputs_of(expected, stages[job]), job

@@ -1,4 +1,4 @@
-"""A worker is killed with a run of every job: the next run ends each as if undisturbed.
+"""A worker is killed with a run of every job: another worker ends each as if undisturbed.
 
 No job of prefect.yaml is left out. Each runs on a copy of a finished build that lacks what the job
 makes; `parents` and `refresh` ask a small Wikimedia, all others nobody.
@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +22,12 @@ from hgld.engine.stage import started_path
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import STEPS, keep_setting, load_step, read_sections
 from hgld.scrape.refresh import REFRESH_STAGE
-from tests.flows.test_jobs import DEPLOYMENTS, JOBS
+from tests.flows.test_jobs import JOBS
 from tests.servers.flows.test_operating import PAGE, Site, children_of
-from tests.soak.fuzz import digest_build
+from tests.soak.fuzz import FinishedBuilds, digest_build
 from tests.worlds.commands.once import made_once
 from tests.worlds.commands.readme import ROOT, commands, fenced
-from tests.worlds.commands.typed import run, said
-from tests.worlds.small_build import finish_build, write_inputs
+from tests.worlds.commands.typed import said
 from tests.worlds.wikimedia import small
 from tests.worlds.wikimedia.lab import free_ports, wait_for
 
@@ -46,13 +44,6 @@ _STEPS_OF = {
 """Job to its steps, unless it is one step of the same name."""
 _ASKING = {"parents": ("parents",), "refresh": ("scrape", "--refresh")}
 """Job that asks Wikimedia to the words of its command."""
-_RERUN = """\
-import json, sys
-from hgld.flows import jobs
-for name, parameters in json.loads(sys.argv[1]):
-    getattr(jobs, name)(**parameters)
-"""
-"""Runs jobs in one process: it imports in 5 s what a worker's runs import each."""
 _CLIP = "ViT-S-32-alt"  # the smallest that open_clip knows
 
 
@@ -72,35 +63,32 @@ def wikimedia(*roots: Path) -> Iterator[None]:
         yield
 
 
-def do_every_job(folder: Path) -> None:
-    """Makes a build in which all was done that asks nobody, and one that then asked."""
-    import open_clip
-    import torch
-
-    weights = folder / "weights.pt"
-    torch.manual_seed(0)
-    torch.save(open_clip.create_model(_CLIP).half().state_dict(), weights)
-    workspace = write_inputs(folder)
-    finish_build(workspace, 0)
-    official = shutil.copy(workspace.path("annotations/train_label_to_hierarchical.csv"), folder)
-    root, asked = workspace.root, folder / "asked"
-    for section, name, value in (
-        *(("look", "model", _CLIP), ("look", "weights", str(weights))),
-        *(("fill", "pictures", True), ("agree", "official", [str(official)])),
-    ):
-        keep_setting(root / "hgld.toml", section, name, value)
-    for step in ("look", "fill", "agree", "export"):
-        said(step, "--root", root)
-    shutil.copytree(root, asked)
-    with wikimedia(asked):
-        for words in _ASKING.values():
-            said(*words, "--root", asked)
-
-
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which every job was done."""
-    return made_once(tmp_path_factory, "soak-workers", do_every_job)
+def whole(builds: FinishedBuilds, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a build in which all was done that asks nobody, and of one that then asked."""
+
+    def make(folder: Path) -> None:
+        import open_clip
+        import torch
+
+        weights, root, asked = (folder / name for name in ("weights.pt", "build", "asked"))
+        torch.manual_seed(0)
+        torch.save(open_clip.create_model(_CLIP).half().state_dict(), weights)
+        shutil.copytree(builds.finished, root)
+        official = builds.earlier() / "annotations/train_label_to_hierarchical.csv"
+        for section, name, value in (
+            *(("look", "model", _CLIP), ("look", "weights", str(weights))),
+            *(("fill", "pictures", True), ("agree", "official", [str(official)])),
+        ):
+            keep_setting(root / "hgld.toml", section, name, value)
+        for step in ("look", "fill", "agree", "export"):
+            said(step, "--root", root)
+        shutil.copytree(root, asked)
+        with wikimedia(asked):
+            for words in _ASKING.values():
+                said(*words, "--root", asked)
+
+    return made_once(tmp_path_factory, "soak-workers", make)
 
 
 @pytest.fixture(scope="session")  # `make soak` mixes the tests of all modules
@@ -128,13 +116,6 @@ def stages_to_do(root: Path, job: str) -> list[str]:
         for path in (*map(root.joinpath, done.records), root / f"stages/{done.stage}.json"):
             path.unlink()
     return stages
-
-
-def call_of(job: str, root: Path) -> tuple[str, dict[str, object]]:
-    """Returns the flow of a job and its parameters."""
-    (deployed,) = (one for one in DEPLOYMENTS if one["name"] == job)
-    _, name = deployed["entrypoint"].split(":")
-    return name, {**deployed["parameters"], "root": str(root), "retries": 0}
 
 
 def kill_worker(site: Site, roots: Mapping[str, Path], marks: Sequence[Path]) -> None:
@@ -173,7 +154,7 @@ def outputs_of(root: Path, stages: Sequence[str]) -> dict[str, str]:
 
 @pytest.mark.fault(112, "kill -9 of a Prefect worker and its run")
 @pytest.mark.parametrize("jobs", [JOBS[::2], JOBS[1::2]], ids=("half", "rest"))
-def test_jobs_that_were_killed_with_their_worker_end_clean_the_next_time(
+def test_jobs_that_were_killed_with_their_worker_end_clean_on_another(
     site: Site, whole: Path, tmp_path: Path, jobs: Sequence[str]
 ) -> None:
     roots = {job: Path(shutil.copytree(whole / "build", tmp_path / job)) for job in jobs}
@@ -184,8 +165,11 @@ def test_jobs_that_were_killed_with_their_worker_end_clean_the_next_time(
         kill_worker(site, roots, marks)
         assert all(mark.exists() for mark in marks)
         assert not any(Workspace(roots[job]).manifest(killed[job]) for job in jobs)
-        calls = [call_of(job, root) for job, root in roots.items()]
-        run([sys.executable, "-c", _RERUN, json.dumps(calls)], ROOT, site.environment)
+        with site.going_on(_WORKER):
+            again = {job: site.start(job, root, retries=0) for job, root in roots.items()}
+            for job, run in again.items():
+                state = site.await_state(run, "Completed", "Failed", "Crashed")["state"]
+                assert state["name"] == "Completed", (job, state["message"])
     for job, root in roots.items():
         expected = whole / ("asked" if job in _ASKING else "build")
         assert outputs_of(root, stages[job]) == outputs_of(expected, stages[job]), job

@@ -108,6 +108,20 @@ def test_the_changes_are_told_as_they_were_measured() -> None:
         assert cells == [f"{100 * one:.1f}" for one in (h_ap[before[after]], h_ap[after], gained)]
 
 
+def test_the_settings_of_hxe_are_told_as_they_were_measured() -> None:
+    results = read_results(ROOT / "benchmarks/results/hxe")
+    words = " ".join((ROOT / "docs/benchmark.md").read_text(encoding="utf-8").split())
+    h_ap = {one.name: results.row(one.name, "h_ap").mean for one in results.methods if one.runs}
+    chosen, best = "after change-flat-005-0", max(h_ap, key=h_ap.__getitem__)
+    more = results.row(best, "h_ap", against=chosen)
+    (untrained,) = {one.baseline for one in results.methods if one.runs}
+    before = results.row(untrained, "h_ap").mean
+    assert h_ap[best] < before
+    assert f"`temperature` of 0.05 reach {100 * h_ap[chosen]:.1f} there" in words
+    gained, low, high = (f"{100 * one:.1f}" for one in (more.mean, more.low, more.high))
+    assert f"{gained} more ({low} to {high}), and none the {100 * before:.1f} of the" in words
+
+
 def test_the_choices_are_told_as_they_were_measured() -> None:
     results = read_results(ROOT / "benchmarks/results/choices")
     page = (ROOT / "docs/training.md").read_text(encoding="utf-8")

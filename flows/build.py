@@ -42,8 +42,9 @@ _OF_RUNS = ("metrics.jsonl", "made_with.json", "run.html")
 _NOT_COMPARED = ("hgld.toml", "review/sheet.csv", *(f"runs/*/{name}" for name in _OF_RUNS))
 
 ALL_STEPS = tuple(_MADE)
-ALL_SECTIONS = (*ALL_STEPS, *_STEP_OF)
-"""The name of every section of the settings file."""
+ALL_SECTIONS = (*(name for name in ALL_STEPS if name not in {"propose", "parents"}), *_STEP_OF)
+"""The name of every section of the settings file; [embed] has the taxonomy of the proposals, and
+[scrape] what the parents need."""
 STEPS = tuple(name for name in _MADE if name not in {"parents", "look", "fill", "agree", "export"})
 """The steps of a build in order, with default settings."""
 

@@ -78,8 +78,7 @@ def fetch_pictures(
         # Generation 0: a refresh asks again what things are, not what they look like.
         opened = opening(workspace, config, 0, services)
         files, lost = _files(opened, categories, follows_moves=config.follow_moves)
-    pace = config.pace(config.commons)
-    policy = replace(POLICY, attempts=config.attempts, requests_per_minute=pace)
+    policy = replace(POLICY, requests_per_minute=config.pace(config.commons))
     logger.info("fetching up to %d pictures from Commons", PICTURES * len(files))
     folder = workspace.path(FETCHED)
     damaged = [workspace.path(path) for path, _ in _picture_damages(workspace)]

@@ -155,10 +155,12 @@ def propose_step(sections: Sections) -> BuildStep:
     Reads labels/, scrape/ and review/decisions.jsonl; writes review/decided/,
     review/fill_decisions/, labels/proposals/ and labels/cluster_proposals/. Needs hgld[cluster].
     """
+    from hgld.labels.embedding.stage import EmbedConfig
     from hgld.labels.proposing.stage import STAGE, ProposeConfig, run_propose
     from hgld.review.stage import DECIDED_STAGE
 
-    config = _read(ProposeConfig, sections, "propose")
+    # Of the taxonomy whose words were encoded.
+    config = ProposeConfig(taxonomy=_read(EmbedConfig, sections, "embed").taxonomy)
     step = _after_decided("propose", config, STAGE, run_propose)
     return replace(step, stages=(DECIDED_STAGE, STAGE))
 
@@ -198,16 +200,17 @@ def parents_step(sections: Sections) -> BuildStep:
     Reads scrape/ and queries Commons with the settings in [scrape]; writes raw/ (every answer) and
     scrape/parents/.
     """
-    from hgld.scrape.parents import STAGE, ParentsConfig, parents_settings, run_parents
+    from hgld.scrape.parents import STAGE, parents_settings, run_parents
     from hgld.scrape.verify import archive_findings
 
     asking = _asking(sections)
     return _single(
         "parents",
-        _read(ParentsConfig, sections, "parents"),
+        asking,
         STAGE,
-        lambda workspace, config: run_parents(workspace, config, asking),
+        run_parents,
         verify=_mended(lambda build: archive_findings(build, STAGE.name), "parents --force", ASKS),
+        stage_settings={STAGE.name: {}},
         found_settings={STAGE.name: lambda workspace: parents_settings(workspace, asking)},
     )
 
@@ -218,11 +221,15 @@ def look_step(sections: Sections, share: Share | None = None, actors: int = 0) -
     Reads metadata/, scrape/, review/ and images/; writes labels/picture_votes/. Needs
     hgld[cluster].
     """
+    from hgld.annotations.stage import AnnotateConfig
     from hgld.labels.looks.stage import LookConfig, look_stage, run_look
 
     config = _read(LookConfig, sections, "look")
-    run = partial(run_look, share=share, actors=actors)
-    return _single("look", config, look_stage(config), run, extra="cluster")
+    train = _read(AnnotateConfig, sections, "annotate").train  # the pictures that get a label
+    run = partial(run_look, train=train, share=share, actors=actors)
+    stage = look_stage(config)
+    found = {stage.name: lambda _: {"train": train}}
+    return _single("look", config, stage, run, extra="cluster", found_settings=found)
 
 
 def fill_step(sections: Sections) -> BuildStep:
@@ -277,7 +284,7 @@ def images_step(sections: Sections) -> BuildStep:
     from hgld.images.bucket import list_damages
     from hgld.images.config import ImagesConfig
     from hgld.images.records import damaged_pictures
-    from hgld.images.shards import run_shards, shards_stage
+    from hgld.images.shards import IMAGES_PER_SHARD, run_shards, shards_stage
     from hgld.images.stage import images_stage, run_images
 
     config = _read(ImagesConfig, sections, "images")
@@ -291,12 +298,13 @@ def images_step(sections: Sections) -> BuildStep:
                 yield Damage(path, f"{what}; {again}")
 
     def run(workspace: Workspace) -> list[StageReport]:
-        reports = [run_images(workspace, config, split) for split in splits]
+        contact = _asking(sections).contact
+        reports = [run_images(workspace, config, split, contact=contact) for split in splits]
         if config.shards and not any(report.manifest.failed for report in reports):
-            reports += [run_shards(workspace, split, config.shard_images) for split in splits]
+            reports += [run_shards(workspace, split) for split in splits]
         return reports
 
-    per_shard = {"images_per_shard": config.shard_images}
+    per_shard = {"images_per_shard": IMAGES_PER_SHARD}
     return BuildStep(
         name="images",
         settings=config,

@@ -144,9 +144,6 @@ class TrainConfig(ModelConfig):
     validation_share: float = setting(
         0.0, "Share of the landmarks held out to measure on.", least=0, most=0.9
     )
-    validation_seed: int = setting(
-        0, "Seed of which landmarks these are.", least=0, most=_MOST_SEED, needs="validation_share"
-    )
     validate_every_steps: int = setting(
         500, "Steps between measurements.", least=1, needs="validation_share"
     )

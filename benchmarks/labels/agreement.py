@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hgld import __version__
 from hgld.benchmarks.labels import label_files
-from hgld.engine.config import Settings, row_settings, setting
+from hgld.engine.config import Settings, setting
 from hgld.engine.files import file_digest
 from hgld.engine.stage import Stage, StageReport, StageWriter, run_stage
 from hgld.engine.workspace import Workspace
@@ -43,12 +43,6 @@ class AgreeConfig(Settings):
         "Labels to compare instead of the build's: a CSV file in the published format, or a folder "
         "of such files, as of a release.",
         changes_rows=False,
-    )
-    peers: int = setting(
-        10,
-        "An official row is tested for looking wrong only where at least so many other landmarks "
-        "of its class, or of its label, are officially labelled.",
-        least=1,
     )
     min_accuracy: float | None = setting(
         None,
@@ -96,12 +90,14 @@ def run_agree(workspace: Workspace, config: AgreeConfig) -> StageReport:
     """
     official = label_files.official_files(config.official)
     ours = label_files.our_files(config.ours or workspace.root, official)
-    settings, read = row_settings(config), {"official": official}
+    read = {"official": official}
     if config.ours is not None:
         read["ours"] = ours
     try:
-        for side, paths in read.items():
-            settings[side] = {split: file_digest(path) for split, path in paths.items()}
+        settings = {
+            side: {split: file_digest(path) for split, path in paths.items()}
+            for side, paths in read.items()
+        }
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
     report = run_stage(
@@ -134,7 +130,7 @@ def _produce(
     if config.ours is None:
         landmarks = label_files.with_classes(landmarks, writer.workspace)
     levels = [findings.compare_level(one, landmarks) for one in findings.LEVEL_COLUMNS]
-    suspects, testable = findings.find_suspects(landmarks, peers=config.peers)
+    suspects, testable = findings.find_suspects(landmarks)
     accuracy = levels[0].measures["accuracy"].value
     logger.info(
         "agree: accuracy %.4f; rows that could be tested: %s by their class, %s by their label",
@@ -143,7 +139,7 @@ def _produce(
     compared = {"official": rows[0], "ours": rows[1], "both": landmarks}
     date = datetime.now(UTC).isoformat(timespec="seconds")
     found = {
-        "metadata": {"date": date, "hgld": __version__, "peers": config.peers},
+        "metadata": {"date": date, "hgld": __version__, "peers": findings.PEERS},
         "files": {
             split: {name: sum(one[0] == split for one in each) for name, each in compared.items()}
             for split in sorted(official)

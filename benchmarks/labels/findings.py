@@ -38,6 +38,8 @@ MOST_LABELS = 100
 """Labels of the table of confusions, where there are more."""
 WORST_LABELS = 15
 """Labels of most errors that are shown with examples."""
+PEERS = 10
+"""Other landmarks that a row must be compared with at least: of fewer, a tenth is less than one."""
 MEASURES = {
     "accuracy": ("Accuracy", "of the officially labelled; no label of ours counts as wrong"),
     "accuracy_where_both": ("Accuracy where both have a label", ""),
@@ -203,15 +205,12 @@ def _label_agreements(
     return sorted(found, key=lambda one: (-one.errors, one.label))
 
 
-def find_suspects(
-    landmarks: Sequence[ComparedLandmark], *, peers: int
-) -> tuple[pa.Table, dict[str, int]]:
+def find_suspects(landmarks: Sequence[ComparedLandmark]) -> tuple[pa.Table, dict[str, int]]:
     """Finds the official rows that look wrong.
 
     Args:
         landmarks: where no class is known, those of the same class are those of the same text, and
             no votes are asked for.
-        peers: how many other landmarks a row must be compared with at least.
 
     Returns:
         Rows of SUSPECTS: by reason, those of most peers first, then by split and landmark; and by
@@ -221,7 +220,7 @@ def find_suspects(
     by_class = [(one.class_qid or one.class_label, one.official_label, one) for one in labelled]
     by_label = [(one.official_label, one.official_natural_or_human_made, one) for one in labelled]
     rows, tested = [], Counter(peers=0, side=0)
-    for one, others, alike, said in _beside_others(by_class, peers):
+    for one, others, alike, said in _beside_others(by_class):
         tested["peers"] += 1
         as_ours = said[one.our_label]
         has_all_votes = one.votes is None or (one.votes > 0 and not one.votes_against)
@@ -235,7 +234,7 @@ def find_suspects(
                 f"officially {one.our_label} and {alike} {one.official_label}"
             )
             rows.append((one, "peers", evidence, others, alike, as_ours))
-    for one, others, alike, _ in _beside_others(by_label, peers):
+    for one, others, alike, _ in _beside_others(by_label):
         tested["side"] += 1
         if alike < _RARE * others:
             evidence = (
@@ -251,13 +250,12 @@ def find_suspects(
 
 
 def _beside_others(
-    known: Iterable[tuple[str | None, str | None, ComparedLandmark]], least: int
+    known: Iterable[tuple[str | None, str | None, ComparedLandmark]],
 ) -> Iterator[tuple[ComparedLandmark, int, int, Counter[str | None]]]:
     """Yields each landmark that can be tested beside the others of its kind.
 
     Args:
         known: of each its kind and what is said of it; one that lacks either is left out.
-        least: how many others there must be.
 
     Yields:
         The landmark, its others, those of them of which the same is said, and what is said of all.
@@ -268,7 +266,7 @@ def _beside_others(
         said[kind][word] += 1
     sizes = {kind: each.total() for kind, each in said.items()}
     for kind, word, one in told:
-        if sizes[kind] > least:
+        if sizes[kind] > PEERS:
             yield one, sizes[kind] - 1, said[kind][word] - 1, said[kind]
 
 

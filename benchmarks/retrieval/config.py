@@ -24,7 +24,6 @@ from hgld.tables import (
     levels_of_hierarchy,
 )
 from hgld.training.config import METHOD_NAMES, TrainConfig, model_files
-from hgld.training.model.config import Precision
 from hgld.training.recipes import over_recipe
 
 TRAIT_TABLES = (LANDMARK_LABELS, OVERLAP)
@@ -131,7 +130,6 @@ class BenchmarkConfig:
         needs="runs",
     )
     pictures: bool = setting(True, "Whether the report shows pictures; not all may be published.")
-    precision: Precision = setting("float32", "Number format of the forward pass.")
     batch_size: int = setting(64, "Images in a forward pass.", changes_rows=False, least=1)
     device: str = setting(
         "auto", "Such as cpu or cuda:0; auto: the first GPU where there is one.", changes_rows=False

@@ -41,10 +41,13 @@ from hgld.engine.dataset import Level
 from hgld.engine.stage import StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.training.index.embeddings import EmbeddingCache
+from hgld.training.model.config import Precision
 from hgld.training.model.embed import NUMERIC_PACKAGES, describe_numerics
 
 Groups = NDArray[np.int64]
 """(Q,), equal numbers for queries of one landmark."""
+_PRECISION: Precision = "float32"
+"""Of the forward pass: every machine computes in it, and figures of several are compared."""
 
 
 def write_results(
@@ -63,7 +66,7 @@ def write_results(
         protocol = protocol_of_data_set(data, with_pictures=has_pictures)
     cache = EmbeddingCache(
         folder=workspace.path(embeddings_folder(config)),
-        precision=config.precision,
+        precision=_PRECISION,
         batch_size=config.batch_size,
         workers=config.workers,
         device=config.device,
@@ -107,7 +110,7 @@ def _metadata(config: BenchmarkConfig) -> dict[str, Json]:
     return {
         **describe_environment((*NUMERIC_PACKAGES, "pyarrow")),
         **{key: numerics[key] for key in ("cpu_capability", "device")},
-        "precision": config.precision,
+        "precision": _PRECISION,
     }
 
 

@@ -28,7 +28,7 @@ from hgld.training.run.fitting import centre_vectors, fit_to_images, whiten_proj
 from hgld.training.run.vectors import load_vectors
 from hgld.training.run.watch import split_images
 
-_CHOOSING = ("labels", "min_confidence", "validation_share", "validation_seed")
+_CHOOSING = ("labels", "min_confidence", "validation_share")
 """Settings that choose pictures of the data of a run."""
 
 

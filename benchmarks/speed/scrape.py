@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         baseline_categories=1_000,
         rounds=3,
     )
-    one = ScrapeConfig(titles_per_request=1, items_per_request=1)
+    one = ScrapeConfig(keys_per_request=1)
     ways = {
         "batches": Scrape(ScrapeConfig(), options.categories),
         "one a request": Scrape(one, options.baseline_categories),

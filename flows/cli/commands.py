@@ -110,11 +110,12 @@ def _add_plain(name: str, *settings: str) -> None:
         run_and_tell(options.root, build.load_step(name, sections), force=options.force)
 
     run.__doc__ = build.help_of(name)
-    _step(name, name, *settings)(run)
+    _step(name, *settings)(run)
 
 
-for _name in ("metadata", "embed", "propose", "agree"):
-    _add_plain(_name)
+for _name in ("metadata", "embed", "agree"):
+    _add_plain(_name, _name)
+_add_plain("propose", "embed.taxonomy")
 _add_plain("parents", "scrape.contact", "scrape.replay")
 for _command in (review, index, subset, pull, publish, browse, search, doctor, verify, status):
     app.add_command(_command)
@@ -210,7 +211,7 @@ class ImagesOptions(StepOptions):
     dry_run: bool = setting(False, "Only prints how much there is to fetch.")
 
 
-@_step("images", "images", options=ImagesOptions)
+@_step("images", "images", "scrape.contact", options=ImagesOptions)
 def _images(options: ImagesOptions, sections: Sections) -> None:
     """Downloads the images, or some of them.
 
@@ -324,7 +325,7 @@ class LookOptions(ManyOptions, StepOptions):
     """Options of `hgld look`."""
 
 
-@_step("look", "look", options=LookOptions)
+@_step("look", "look", "annotate.train", options=LookOptions)
 def _look(options: LookOptions, sections: Sections) -> None:
     """Lets pictures vote on the label of landmarks without one from a class, for hgld fill.
 

@@ -1,7 +1,6 @@
 """Commands on pictures and pages: `hgld index`, `hgld search`, `hgld browse`."""
 
 import sys
-import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from hgld.engine.files import write_text
 from hgld.engine.ray_pool import actors_of_ray
 from hgld.engine.workspace import DEFAULT_ROOT, Workspace
 from hgld.errors import IncompleteError, InputError, needing
-from hgld.flows.cli.options import Command, ManyOptions, chosen_share, refuse_idle
+from hgld.flows.cli.options import Command, ManyOptions, PageOptions, chosen_share, refuse_idle
 from hgld.flows.cli.output import TRIED_AGAIN, print_table
 from hgld.pages.browse import BROWSE_PORT
 from hgld.review.log.events import harmless
@@ -71,7 +70,6 @@ class SearchOptions:
     run: str = setting("", "Run that made the index, if it has moved.")
     k: int = setting(10, "How many pictures to find.")
     html: Path | None = setting(None, "Writes a page with the pictures to this file.")
-    open_: bool = setting(True, "With --html: whether to open a browser.")
     device: str = setting("auto", "Such as cpu or cuda:0.")
 
 
@@ -102,8 +100,6 @@ def search(options: SearchOptions, pictures: tuple[Path, ...]) -> None:
     if options.html is not None:
         write_text(options.html, search_page(there, searches))
         click.echo(f"page  {options.html}", err=True)
-        if sys.stdout.isatty() and options.open_:
-            webbrowser.open(options.html.resolve().as_uri())
 
 
 def _tell(searches: "Sequence[FoundPictures]") -> None:
@@ -130,17 +126,12 @@ def _tell(searches: "Sequence[FoundPictures]") -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrowseOptions:
+class BrowseOptions(PageOptions):
     """Options of `hgld browse`."""
 
     root: Path = setting(DEFAULT_ROOT, "Folder of a build, of its annotations, or of a release.")
     port: int = setting(BROWSE_PORT, "Port of the page; if taken, the next free one. 0: any.")
-    open_: bool = setting(True, "Whether to open a browser.")
-    host: str = setting("127.0.0.1", "Address of the page; if others can reach it, needs --token.")
-    token: str = setting("", "Secret in the page's URL, which visitors need.")
     static: Path | None = setting(None, "Writes a static site to this folder.")
-    pictures: int = setting(20_000, "With --static: maximum number of images in the site.")
-    downloads: bool = setting(True, "With --static: whether to include the release's files.")
 
 
 @click.command("browse", cls=Command, options=BrowseOptions)
@@ -150,9 +141,7 @@ def browse(options: BrowseOptions) -> None:
     Reads annotations/, and in a build images/, labels/ and review/, if any; writes nothing, or with
     --static a site for any web server. Needs hgld[review].
     """
-    if options.static is None:
-        refuse_idle(options, "pictures downloads", "--static, which writes a site")
-    else:
+    if options.static is not None:
         refuse_idle(options, "port host token open_", "the page, which --static does not open")
     with needing("review", "`hgld browse`"):
         from hgld.pages.browse.app import serve_browse
@@ -167,9 +156,7 @@ def browse(options: BrowseOptions) -> None:
             say=click.echo,
         )
         return
-    done = write_site(
-        options.root, options.static, pictures=options.pictures, downloads=options.downloads
-    )
+    done = write_site(options.root, options.static)
     click.echo(
         f"{options.static}: {done.files:,} files, {done.bytes:,} bytes, {done.landmarks:,} "
         f"landmarks, {done.pictures:,} pictures; open {options.static / 'index.html'}"

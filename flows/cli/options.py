@@ -67,6 +67,15 @@ class ManyOptions(Settings):
     world: int = setting(1, "With --rank: how many processes there are.")
 
 
+@dataclass(frozen=True, kw_only=True)  # without slots, as `ManyOptions`
+class PageOptions:
+    """Options of a command that serves a page."""
+
+    open_: bool = setting(True, "Whether to open a browser.")
+    host: str = setting("127.0.0.1", "Address of the page; if others can reach it, needs --token.")
+    token: str = setting("", "Secret in the page's URL, which visitors need.")
+
+
 def chosen_share(options: Any) -> Share | None:  # noqa: ANN401 - of several commands
     """Returns the share that `--rank` and `--world` name; None: the whole.
 

@@ -17,7 +17,6 @@ from hgld.flows.steps import Sections
 from hgld.http.patience import HttpPolicy
 from hgld.tables import LabelOrigin, of_split
 
-_HUB = "https://huggingface.co"
 _NAMED = 10  # most classes that a message lists
 
 
@@ -99,7 +98,6 @@ class PullOptions:
     """Options of `hgld pull`."""
 
     out: Path = required("The folder to write: new, empty, or with a release.")
-    hub: str = setting(_HUB, "URL of the hub.")
 
 
 @click.command("pull", cls=Command, options=PullOptions)
@@ -108,12 +106,12 @@ def pull(options: PullOptions, ref: str) -> None:
     """Fetches a release, and checks every file against SHA256SUMS.
 
     REF is a folder, an http(s) URL, an object store (s3://bucket/prefix, gs://bucket/prefix), or
-    hf:OWNER/NAME[@REVISION] on the Hugging Face Hub. Reads a release; writes one folder. Files
-    already there are not fetched again, and an interrupted run resumes.
+    hf:OWNER/NAME[@REVISION] on the Hugging Face Hub, or the hub in HF_ENDPOINT. Reads a release;
+    writes one folder. Files already there are not fetched again, and an interrupted run resumes.
     """
     from hgld.annotations.release.sharing import pull_release
 
-    moved, kept = pull_release(ref, options.out, HttpPolicy(), endpoint=options.hub)
+    moved, kept = pull_release(ref, options.out, HttpPolicy())
     click.echo(f"{options.out}: {moved:,} files fetched, {kept:,} already there; all are intact")
 
 
@@ -122,7 +120,6 @@ class PublishOptions(BuildOptions):
     """Options of `hgld publish`."""
 
     to: str = required("A folder, s3://bucket/prefix, gs://bucket/prefix or hf:OWNER/NAME.")
-    hub: str = setting(_HUB, "URL of the hub.")
 
 
 @click.command("publish", cls=Command, options=PublishOptions)
@@ -135,14 +132,14 @@ def publish(options: PublishOptions, sections: Sections) -> None:
     from hgld.annotations.release.released import RELEASE_FOLDER
     from hgld.annotations.release.sharing import publish_release, release_before
 
-    to, hub, policy = options.to, options.hub, HttpPolicy()
+    to, policy = options.to, HttpPolicy()
     workspace = Workspace(options.root)
     workspace.require()
-    before = release_before(to, workspace.path(".published"), policy, endpoint=hub)
+    before = release_before(to, workspace.path(".published"), policy)
     if before is not None:
         sections.setdefault("release", {})["previous"] = str(before.resolve())
     for step in annotate_steps(sections):
         run_and_tell(options.root, step)
     folder = workspace.path(RELEASE_FOLDER)
-    moved, kept = publish_release(folder, to, policy, before=before, endpoint=hub)
+    moved, kept = publish_release(folder, to, policy, before=before)
     click.echo(f"{to}: {moved:,} files sent, {kept:,} already there")

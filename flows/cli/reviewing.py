@@ -14,7 +14,7 @@ from hgld.engine.config import setting
 from hgld.engine.workspace import Workspace
 from hgld.errors import AwaitingReviewError, ConflictError, needing
 from hgld.flows import steps
-from hgld.flows.cli.options import ACCEPTING, Command, StepOptions, refuse_idle
+from hgld.flows.cli.options import ACCEPTING, Command, PageOptions, StepOptions, refuse_idle
 from hgld.flows.cli.output import run_and_tell
 from hgld.flows.pausing import resume_suspended
 from hgld.flows.steps import Sections
@@ -30,13 +30,10 @@ _TOLD = 3  # most classes or events that a line lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewOptions(StepOptions):
+class ReviewOptions(PageOptions, StepOptions):
     """Options of `hgld review`."""
 
     port: int = setting(PORT, "Port of the page; if taken, the next free one. 0: any.")
-    open_: bool = setting(True, "Whether to open a browser.")
-    host: str = setting("127.0.0.1", "Address of the page; if others can reach it, needs --token.")
-    token: str = setting("", "Secret that visitors of the page need.")
     read_only: bool = setting(False, "Shows the page, but accepts no decisions.")
     export: Path | None = setting(
         None, "Writes the decisions to a file: .csv, a sheet to fill in; .ttl, SKOS in Turtle."

@@ -92,7 +92,7 @@ class AnnotateConfig(Settings):
     """Settings of the stage."""
 
     train: Literal["clean", "all"] = setting(
-        "clean", "Which train images to annotate: those in train_clean.csv, or all."
+        "clean", "Which train images to annotate and look at: those in train_clean.csv, or all."
     )
     fills: bool = setting(
         False,

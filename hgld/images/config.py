@@ -29,22 +29,9 @@ class ImagesConfig:
     )
     from_: Literal["tars", "urls"] = setting(
         "tars",
-        "tars: GLDv2's tar files; urls: the URLs in train.csv, for a few thousand images.",
+        "tars: GLDv2's tar files; urls: the URLs in train.csv, for a few thousand images; needs "
+        "--contact.",
         changes_rows=False,
-    )
-    contact: str = setting(
-        "",
-        "With --from urls: how the servers can reach you, an e-mail address or a page.",
-        changes_rows=False,
-        needs="from_=urls",
-    )
-    pause_s: float = setting(
-        0.5,
-        "With --from urls: seconds between requests.",
-        changes_rows=False,
-        least=0,
-        most=3600,
-        needs="from_=urls",
     )
     url_hosts: tuple[str, ...] = setting(
         ("upload.wikimedia.org",),
@@ -76,14 +63,6 @@ class ImagesConfig:
         False,
         "Also packs images and labels into tars for WebDataset, in images/shards/.",
         changes_rows=False,
-    )
-    shard_images: int = setting(
-        5000,
-        "Images in each of these tars.",
-        changes_rows=False,
-        least=1,
-        most=1_000_000,
-        needs="shards",
     )
     train_tars: int = setting(
         500, "Number of tars of train, 1 GB each.", changes_rows=False, least=1, most=_MOST_TARS

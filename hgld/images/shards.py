@@ -29,6 +29,8 @@ from hgld.images.chosen import image_labels
 from hgld.pictures import PictureFile
 from hgld.tables import ANNOTATIONS, IMAGE_FILES
 
+IMAGES_PER_SHARD = 5000
+"""Of 800 pixels, about 1 GB: few enough files for any disk, and small enough to shuffle."""
 _FOLDER = "images/shards"
 _LABELS = ["landmark_id", "hierarchical_label", "natural_or_human_made"]
 _BLOCK_BYTES = 512
@@ -52,13 +54,12 @@ def shards_stage(split: str, count: int = 0, *, is_annotated: bool = True) -> St
     )
 
 
-def run_shards(workspace: Workspace, split: str, images_per_shard: int) -> StageReport:
+def run_shards(workspace: Workspace, split: str) -> StageReport:
     """Packs the pictures of a split that are on the disk.
 
     Args:
         workspace: the build.
         split: `train`, `index` or `test`.
-        images_per_shard: number of samples per tar; the last one has the rest.
 
     Raises:
         MissingInputError: some pictures have not been fetched.
@@ -69,7 +70,7 @@ def run_shards(workspace: Workspace, split: str, images_per_shard: int) -> Stage
     table = workspace.read(IMAGE_FILES[split], columns)
     table = table.filter(pc.equal(table["status"], "ok")).sort_by("image_id")
     labels = _labels_of(workspace, split, table)
-    count = math.ceil(len(table) / images_per_shard)
+    count = math.ceil(len(table) / IMAGES_PER_SHARD)
     is_annotated = workspace.manifest(ANNOTATIONS[split].stage) is not None
     stage = shards_stage(split, count, is_annotated=is_annotated)
 
@@ -78,14 +79,14 @@ def run_shards(workspace: Workspace, split: str, images_per_shard: int) -> Stage
         require_room(workspace, needed, f"the shards of {split}")
         with progress(f"images: {split} shards", len(table)) as advance:
             for number, name in enumerate(stage.output_files):
-                rows = table.slice(number * images_per_shard, images_per_shard).to_pylist()
+                rows = table.slice(number * IMAGES_PER_SHARD, IMAGES_PER_SHARD).to_pylist()
                 with writer.file(name) as path:
                     _write_shard(workspace, path, rows, labels)
                 advance(len(rows))
 
     # Labels of a release are not an input of the stage, and are optional.
     digest = rows_digest(labels) if labels is not None else None
-    settings = {"images_per_shard": images_per_shard, "labels": digest}
+    settings = {"images_per_shard": IMAGES_PER_SHARD, "labels": digest}
     report = run_stage(workspace, stage, settings, produce)
     for path in workspace.path(_FOLDER).glob(f"{split}-[0-9]*.tar"):
         if f"{_FOLDER}/{path.name}" not in stage.output_files:  # of an earlier run with more

@@ -41,7 +41,7 @@ from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.http.download import open_source
 from hgld.http.patience import HttpPolicy
-from hgld.http.session import make_session
+from hgld.http.session import make_session, require_contact
 from hgld.images.bucket import TarReader, announced_sizes, known_tars, list_tars
 from hgld.images.chosen import wanted_images
 from hgld.images.config import ImagesConfig
@@ -53,6 +53,8 @@ from hgld.tables import BAD_IMAGES, IMAGE_FILES, IMAGES, of_split
 
 logger = logging.getLogger(__name__)
 
+PAUSE_S = 0.5
+"""Between two requests for pictures by their URLs."""
 _SETTLED = pa.array(["ok", "bad"])
 
 
@@ -98,7 +100,7 @@ def plan_images(workspace: Workspace, config: ImagesConfig, split: str) -> str:
         what, size = f"{len(left):,} of {len(wanted):,} pictures", "searched for in whole tars"
         if config.from_ == "urls":
             wanted_urls(workspace, config, split, wanted)  # raises the errors of the run
-            size = f"at least {_in_words(len(left) * config.pause_s)}, one at a time"
+            size = f"at least {_in_words(len(left) * PAUSE_S)}, one at a time"
     if what.startswith("0 "):
         return f"{split}: all {what.partition(' of ')[2]} are there"
     return f"{split}: {what} to fetch, {size}"
@@ -117,7 +119,9 @@ def _in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
 
 
-def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageReport:
+def run_images(
+    workspace: Workspace, config: ImagesConfig, split: str, *, contact: str = ""
+) -> StageReport:
     """Fetches the missing tars of a split and extracts their images.
 
     Recorded pictures that are gone or altered are fetched again, even if the stage is up to date.
@@ -126,6 +130,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
         workspace: the build.
         config: the settings.
         split: `train`, `index` or `test`.
+        contact: for pictures from their URLs, how the servers can reach you.
 
     Returns:
         The report; with failed rows, the stage is incomplete.
@@ -144,7 +149,7 @@ def run_images(workspace: Workspace, config: ImagesConfig, split: str) -> StageR
         values["wanted"] = digest_of(sorted(wanted))
     if config.only is not None:  # records that there was a list
         values["only"] = values["wanted"]
-    with _opened(workspace, config, split, wanted) as (run, decisive):
+    with _opened(workspace, config, split, wanted, contact) as (run, decisive):
         lost = run.restore()
         report = run_stage(workspace, stage, values | decisive, run.produce)
     if lost:
@@ -169,14 +174,18 @@ def _tell_of_others(workspace: Workspace, split: str, wanted: frozenset[str]) ->
 
 @contextlib.contextmanager
 def _opened(
-    workspace: Workspace, config: ImagesConfig, split: str, wanted: frozenset[str] | None
+    workspace: Workspace,
+    config: ImagesConfig,
+    split: str,
+    wanted: frozenset[str] | None,
+    contact: str,
 ) -> Iterator[tuple[SplitRun, dict[str, object]]]:
     """Gives the run of a split, and the further values that its rows depend on."""
     if config.from_ == "urls":
         urls = wanted_urls(workspace, config, split, wanted)
-        pace = 60 / config.pause_s if config.pause_s else 0
-        policy = HttpPolicy(answer_bytes=MOST_PICTURE_BYTES, requests_per_minute=pace)
-        with make_session(config.contact, policy) as session:
+        require_contact(contact, *urls.values())
+        policy = HttpPolicy(answer_bytes=MOST_PICTURE_BYTES, requests_per_minute=60 / PAUSE_S)
+        with make_session(contact, policy) as session:
             reader = UrlReader(workspace, session, config, urls)
             absent = f"{split}.csv has no URL for it; check the list"
             run = SplitRun(reader, split, groups_of(split, urls), wanted, absent)

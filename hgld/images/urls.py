@@ -25,7 +25,7 @@ from hgld.engine.dataset import read_csv
 from hgld.engine.workspace import Workspace
 from hgld.errors import FetchError, InputError
 from hgld.http.redirects import PoliteSession
-from hgld.http.session import failure, require_contact
+from hgld.http.session import failure
 from hgld.http.transfer import StoppedError
 from hgld.images.bucket import PublishedTar
 from hgld.images.config import ImagesConfig
@@ -86,8 +86,8 @@ def wanted_urls(
         wanted: ids of the pictures.
 
     Raises:
-        InputError: all pictures are wanted, the file or its URLs are missing, a URL is on a server
-            that is not in `url_hosts`, or there is no contact.
+        InputError: all pictures are wanted, the file or its URLs are missing, or a URL is on a
+            server that is not in `url_hosts`.
     """
     if wanted is None:
         mend = "select some with --only, --supercategory or --landmark, or use the tars for all"
@@ -107,7 +107,6 @@ def wanted_urls(
             what = f"{count:,} of {len(urls):,} URLs are at {host!r}"
             mend = f"allowed are only {', '.join(config.url_hosts)}; allow more with --url-hosts"
             raise InputError(f"{path}: {what}; {mend}")
-    require_contact(config.contact, *urls.values())
     return urls
 
 

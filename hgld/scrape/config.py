@@ -1,17 +1,17 @@
-"""The settings of the scrape and of the parents."""
+"""The settings of the scrape."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hgld.engine.config import Settings, check_settings, setting
+from hgld.engine.config import check_settings, setting
 from hgld.engine.logins import redacted
 from hgld.http.config import HttpConfig
 from hgld.http.session import is_web_address
 
-_MOST_TITLES = 50  # the API's limit without a bot account
-_MOST_ITEMS = 500  # above this, the public SPARQL service times out
-
-_MOST_AT_ONCE = 3  # Wikimedia's limit without a special agreement
+TITLES_PER_REQUEST = 50
+"""The limit of Commons' API without a bot account."""
+ITEMS_PER_REQUEST = 500
+"""Above this, the public SPARQL service times out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,30 +55,12 @@ class ScrapeConfig(HttpConfig):
         "stopped. Earlier answers stay in raw/.",
         changes_rows=False,
     )
-    titles_per_request: int = setting(
-        _MOST_TITLES,
-        f"Titles per request to Commons, at most {_MOST_TITLES}.",
+    keys_per_request: int = setting(
+        ITEMS_PER_REQUEST,
+        f"Most titles or items in a request; of titles, at most {TITLES_PER_REQUEST}.",
         changes_rows=False,
         least=1,
-        most=_MOST_TITLES,
-    )
-    items_per_request: int = setting(
-        _MOST_ITEMS,
-        f"Items per query to the SPARQL service, at most {_MOST_ITEMS}.",
-        changes_rows=False,
-        least=1,
-        most=_MOST_ITEMS,
-    )
-    requests_at_once: int = setting(
-        1,
-        f"Concurrent requests to Commons, at most {_MOST_AT_ONCE}; after a kill, as many are "
-        "repeated. Queries to the SPARQL service are sent one at a time.",
-        changes_rows=False,
-        least=1,
-        most=_MOST_AT_ONCE,
-    )
-    attempts: int = setting(
-        5, "How many times to try a request that fails, in total.", changes_rows=False, least=1
+        most=ITEMS_PER_REQUEST,
     )
 
     def __post_init__(self) -> None:
@@ -96,15 +78,11 @@ class ScrapeConfig(HttpConfig):
         if self.replay and self.refresh:
             raise ValueError("replay and refresh exclude each other; leave out one")
 
+    @property
+    def titles_per_request(self) -> int:
+        """Returns the most titles in a request to Commons."""
+        return min(self.keys_per_request, TITLES_PER_REQUEST)
+
     def without_logins(self) -> "ScrapeConfig":
         """Returns the same settings without the logins in addresses, fit for logs and files."""
         return replace(self, commons=redacted(self.commons), sparql=redacted(self.sparql))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParentsConfig(Settings):
-    """Settings of the parents; `ScrapeConfig` says which service to ask, and how."""
-
-    levels: int = setting(
-        2, "How many levels to ask for. 1: parents; 2: parents and grandparents.", least=1, most=2
-    )

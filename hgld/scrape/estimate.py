@@ -64,7 +64,7 @@ def estimate_scrape(workspace: Workspace, config: ScrapeConfig) -> list[Estimate
     public = config.without_logins()
     asked = (
         (public.commons, [len(pages)], config.titles_per_request, _TITLE_BYTES),
-        (public.sparql, [*counts, *classes], config.items_per_request, _ITEM_BYTES),
+        (public.sparql, [*counts, *classes], config.keys_per_request, _ITEM_BYTES),
     )
     return [_estimate(config, address, keys, size, each) for address, keys, size, each in asked]
 

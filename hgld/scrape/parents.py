@@ -2,9 +2,9 @@
 
 A category without a Wikidata item, or with one that has no class, is still a member of other
 categories: a church of `Churches in Bergamo`. This stage asks for those parents, and for their
-parents where `levels` is 2. It also asks about landmarks for which the review ignored every class,
-and about a sample of landmarks with a class, to measure how much parents tell. Hidden categories
-are left out. No title is asked for twice, so categories that contain each other cause no loop.
+parents. It also asks about landmarks for which the review ignored every class, and about a sample
+of landmarks with a class, to measure how much parents tell. Hidden categories are left out. No
+title is asked for twice, so categories that contain each other cause no loop.
 
 Answers are archived and replayed like those of the scrape. A category with an unknown part is a
 failed row, and the next run asks only for that part.
@@ -19,18 +19,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hgld.engine.config import row_settings
 from hgld.engine.stage import Stage, StageReport, StageWriter
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, MissingInputError
 from hgld.scrape.archive import COMMONS_PARENTS, newest_generation
-from hgld.scrape.config import ParentsConfig, ScrapeConfig
+from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.questions import Open
 from hgld.scrape.verify import refuse_loss, run_on_archive
 from hgld.scrape.wikimedia.parents import CommonsParents, title_of_parent
 from hgld.tables import ANSWER_LISTS, CATEGORIES, CLASSES, PARENTS, TAXONOMY
-
-__all__ = ["STAGE", "ParentsConfig", "parents_settings", "run_parents"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +36,7 @@ _LANDMARK = ["split", "landmark_id"]
 _DIGESTS = 1 << 64
 # Of landmarks with a class, to measure how much parents tell.
 SAMPLE_SHARE, SAMPLE_AT_LEAST = 0.05, 100
+_LEVELS = 2  # parents and grandparents, each a column of PARENTS
 _MOST_PARENTS = 20  # followed from one category: a few categories have hundreds
 
 STAGE = Stage(
@@ -50,12 +48,11 @@ STAGE = Stage(
 )
 
 
-def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfig) -> StageReport:
+def run_parents(workspace: Workspace, scrape: ScrapeConfig) -> StageReport:
     """Looks up the parents of categories; resumes a run that was stopped.
 
     Args:
         workspace: the build, with a complete scrape.
-        config: the settings.
         scrape: settings of the scrape, which say which service to ask and how, or to work offline.
 
     Returns:
@@ -67,7 +64,7 @@ def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfi
         DamagedError: in a replay, a file of the archive is damaged or missing.
         MissingInputError: the scrape has not run, or some of its rows failed.
     """
-    settings = row_settings(config) | parents_settings(workspace, scrape)
+    settings = parents_settings(workspace, scrape)
 
     def write(writer: StageWriter, opened: Open) -> None:
         titles = asked_categories(
@@ -77,11 +74,11 @@ def run_parents(workspace: Workspace, config: ParentsConfig, scrape: ScrapeConfi
         )
         known = CommonsParents()
         question, level = opened(COMMONS_PARENTS, known), titles
-        for _ in range(config.levels):
+        for _ in range(_LEVELS):
             if missing := question.missing(level):
                 question.fetch(missing)
             level = parents_of(level, known)
-        rows = list(rows_of_parents(titles, known, config.levels))
+        rows = list(rows_of_parents(titles, known))
         statuses = Counter(row["status"] for row in rows)
         refuse_loss(writer, statuses, replay=scrape.replay)
         if scrape.replay and 0 < statuses["failed"] == len(rows):
@@ -139,15 +136,12 @@ def parents_of(titles: Iterable[str], known: CommonsParents) -> list[str]:
     return [title_of_parent(name) for name in dict.fromkeys(names)]
 
 
-def rows_of_parents(
-    titles: Iterable[str], known: CommonsParents, levels: int
-) -> Iterator[dict[str, Any]]:
+def rows_of_parents(titles: Iterable[str], known: CommonsParents) -> Iterator[dict[str, Any]]:
     """Yields a row for each category.
 
     Args:
         titles: full titles of the categories, in order.
-        known: parents, or the failure, of each category and, with two levels, of each parent.
-        levels: 1 or 2.
+        known: parents, or the failure, of each category and of each parent.
 
     Yields:
         Rows of PARENTS. A category that contains itself, directly or through a parent, is neither
@@ -160,7 +154,7 @@ def rows_of_parents(
             continue
         own = title.removeprefix(title_of_parent(""))
         names = [name for name in known[title].names if name != own]
-        above = parents_of([title], known) if levels > 1 else []
+        above = parents_of([title], known)
         lost = [f"{one}: {known.failed[one]}" for one in above if one in known.failed]
         found = {name for one in above if one in known for name in known[one].names}
         yield {

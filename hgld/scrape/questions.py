@@ -8,9 +8,7 @@ items and classes are.
 
 import logging
 import math
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,8 +91,6 @@ class Question:
     """None: offline, and archived answers of any address are used."""
     facts: Facts[Any]
     batch_size: int
-    at_once: int
-    """The most concurrent requests."""
     pace: int = 0
     """The most requests a minute; 0: any number."""
     misfits: dict[Path, str] = field(default_factory=dict)
@@ -121,7 +117,7 @@ class Question:
             return
         requests, name = math.ceil(len(keys) / self.batch_size), self.archive.folder.name
         # Of one second each, or of what the pace makes of them.
-        apart_s = max(_MINUTE_S / self.pace if self.pace else 0, 1 / self.at_once)
+        apart_s = max(_MINUTE_S / self.pace if self.pace else 0, 1)
         minutes = math.ceil(requests * apart_s / _MINUTE_S)
         cost = f"{requests:,} requests to {self.endpoint}, about {minutes:,} min"
         logger.info("%s: asking for %s in %s", name, f"{len(keys):,}", cost)
@@ -134,9 +130,10 @@ class Question:
         starts = range(0, len(keys), self.batch_size)
         todo = [_Batch(keys[start : start + self.batch_size]) for start in starts][::-1]
         failures = 0
-        for batch, asked in self._asked(todo, ask):
+        while todo:
+            batch = todo.pop()
             try:
-                again = self._take(batch, asked.result())
+                again = self._take(batch, ask(batch.keys))
             except AnswerError as error:
                 failures += 1
                 if failures >= _MOST_FAILURES_IN_A_ROW:
@@ -177,16 +174,6 @@ class Question:
             self.archive.append(answer)
         return []
 
-    def _asked(self, todo: list[_Batch], ask: Ask) -> Iterator[tuple[_Batch, Future[RawAnswer]]]:
-        """Yields each batch and its request as they finish; `todo` may grow meanwhile."""
-        under_way: dict[Future[RawAnswer], _Batch] = {}
-        while todo or under_way:
-            while todo and len(under_way) < self.at_once:
-                batch = todo.pop()
-                under_way[_ask_in_thread(ask, batch.keys)] = batch
-            for asked in wait(under_way, return_when=FIRST_COMPLETED).done:
-                yield under_way.pop(asked), asked
-
     def fail(self, keys: Iterable[str], reason: str) -> None:
         """Marks keys as failed in this run, with the reason."""
         # A server's error text may have characters that no table can hold.
@@ -225,7 +212,7 @@ def opening(
                 facts.add(answer)
 
         is_commons = kind.service == "commons"
-        size = config.titles_per_request if is_commons else config.items_per_request
+        size = config.titles_per_request if is_commons else config.keys_per_request
         kept = RawArchive(workspace.path(generation_path(folder, generation)))
         return Question(
             archive=kept,
@@ -233,7 +220,6 @@ def opening(
             ask=ask if services else None,
             facts=facts,
             batch_size=1 if folder in _ONE_BY_ONE else size,
-            at_once=config.requests_at_once if is_commons else 1,
             pace=config.pace(endpoint),
             misfits=kept.load(take, mend=services is not None),
         )
@@ -348,17 +334,3 @@ def gather_reached(
         found = (target for end in ends if end in known for target in leads(known[end]))
         todo = [qid for qid in dict.fromkeys(found) if qid not in seen]
     return sorted({merged(qid, known) for qid in seen}, key=qid_number)
-
-
-def _ask_in_thread(ask: Ask, batch: Sequence[str]) -> Future[RawAnswer]:
-    """Asks in a daemon thread: unlike a pool's, it does not hold up a program that is stopped."""
-    asked: Future[RawAnswer] = Future()
-
-    def run() -> None:
-        try:
-            asked.set_result(ask(batch))
-        except BaseException as error:  # noqa: BLE001 - raised again by `Future.result`
-            asked.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return asked

@@ -36,7 +36,7 @@ _TOO_MUCH = frozenset({400, 413, 414, 500, 504})
 
 
 POLICY = HttpPolicy()
-"""The limits of every request, except `attempts`, which is a setting."""
+"""The limits of every request."""
 FAILURE_PAUSE_S = 2.0
 """After a failed SPARQL query; the public service bans clients with 30 failures in a minute."""
 
@@ -178,10 +178,9 @@ def open_services(config: ScrapeConfig) -> Iterator[Services | None]:
     if config.replay:
         yield None
         return
-    every = replace(POLICY, attempts=config.attempts)
-    policy = replace(every, requests_per_minute=config.pace(config.commons))
+    policy = replace(POLICY, requests_per_minute=config.pace(config.commons))
     # A query that takes too long is not repeated unchanged.
-    once = replace(every, faults=every.faults - _TOO_MUCH, repeats_slow=False)
+    once = replace(POLICY, faults=POLICY.faults - _TOO_MUCH, repeats_slow=False)
     once = replace(once, requests_per_minute=config.pace(config.sparql))
     token = config.read_token(config.commons)
     with (

@@ -159,7 +159,7 @@ PARENTS = Dataset(
         required("status", pa.string()),  # ok | no_page | failed
         # titles of its parents without "Category:" and without hidden ones, sorted
         required("parents", pa.list_(pa.string())),
-        # its parents' parents that are not parents too, if they were asked for
+        # its parents' parents that are not parents too
         required("grandparents", pa.list_(pa.string())),
         pa.field("fetched_at", pa.timestamp("ms", tz="UTC"), metadata=VOLATILE),
         pa.field("error", pa.string()),

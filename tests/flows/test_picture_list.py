@@ -18,6 +18,7 @@ from hgld.flows import fetched_pictures
 from hgld.flows.build import read_sections, verify_build
 from hgld.flows.picture_list import use_list
 from hgld.flows.steps import Sections
+from hgld.http.patience import HttpPolicy
 from hgld.metadata.stage import MetadataConfig, run_metadata
 from hgld.tables import ATTRIBUTIONS, CATEGORIES, CLASSES, IMAGES, LANDMARKS, LEVELS, PARTIAL
 from tests.worlds.commands.once import made_once
@@ -226,7 +227,9 @@ LIST = ("Apples", "Soft", "Q1", "Q2", "Bare", "Nowhere", "Q3")
 
 @pytest.fixture
 def fruit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """Serves pictures of fruit; the first two of apples are gone, or no picture."""
+    """Serves pictures of fruit, asked for once; two of apples are gone, or no picture."""
+    for module in ("hgld.scrape.services", "hgld.flows.fetched_pictures"):
+        monkeypatch.setattr(f"{module}.POLICY", HttpPolicy(attempts=1))
     names = {name for some in FRUIT.values() for name in some} | {"Cherry.jpg"}
     pictures = {name: picture_of(name) for name in names}
     apples = FRUIT["Category:Apples"][:-1]
@@ -249,8 +252,8 @@ def fruit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def asking(server: Server) -> dict[str, dict[str, object]]:
-    """Returns settings for a server that is not asked twice."""
-    return {"scrape": {"commons": server.commons, "sparql": server.sparql, "attempts": 1}}
+    """Returns settings for a server."""
+    return {"scrape": {"commons": server.commons, "sparql": server.sparql}}
 
 
 def test_a_bare_list_gets_pictures_with_their_authors_from_commons(

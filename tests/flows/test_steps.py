@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hgld.engine.workspace import command_of
+from hgld.engine.workspace import Workspace, command_of
 from hgld.errors import HgldError, InputError, how_to_install
 from hgld.flows import build
 from hgld.flows.build import (
@@ -10,6 +10,7 @@ from hgld.flows.build import (
     ALL_STEPS,
     STEPS,
     keep_setting,
+    known_settings,
     load_step,
     read_sections,
     run_step,
@@ -24,8 +25,9 @@ def test_every_step_loads_with_its_defaults_and_refuses_an_unknown_key(name: str
     step = load_step(name, {})
     assert step.stages
     assert {command_of(stage.name).split()[0] for stage in step.stages} == {name}
+    section = {"propose": "embed", "parents": "scrape"}.get(name, name)
     with pytest.raises(InputError, match="colour"):
-        load_step(name, {name: {"colour": "red"}})
+        load_step(name, {section: {"colour": "red"}})
     assert (step.extra == "") == (name in _NO_EXTRA)
     if step.extra:
         assert "-m pip install " in how_to_install(step.extra)
@@ -65,11 +67,11 @@ def test_a_setting_is_kept_and_the_rest_of_the_file_stays(
 def test_a_path_in_a_file_is_relative_to_it_and_an_address_stays(tmp_path: Path) -> None:
     path = tmp_path / "hgld.toml"
     lines = ('images.base_url = "s3://bucket"', 'agree.official = ["a.csv", "/b.csv"]')
-    path.write_text("\n".join(['propose.taxonomy = "words"', *lines]))
+    path.write_text("\n".join(['embed.taxonomy = "words"', *lines]))
     assert read_sections(Path("elsewhere"), path) == {
         "images": {"base_url": "s3://bucket"},
         "agree": {"official": [str(tmp_path / "a.csv"), "/b.csv"]},
-        "propose": {"taxonomy": str(tmp_path / "words")},
+        "embed": {"taxonomy": str(tmp_path / "words")},
     }
 
 
@@ -102,6 +104,12 @@ def test_what_the_annotations_take_is_made_before_them(annotate: list[str], orde
     # The taxonomy is settled before annotations of proposals.
     accepting: Sections = {"review": {"accept_above": 0.9}}
     assert [step.name for step in build.annotate_steps(accepting)] == ["review", "annotate"]
+
+
+def test_the_train_images_that_are_looked_at_are_those_that_are_annotated(tmp_path: Path) -> None:
+    for train in ("clean", "all"):
+        step = load_step("look", {"annotate": {"train": train}})
+        assert known_settings(Workspace(tmp_path), step, *step.stages)["train"] == train
 
 
 @pytest.mark.parametrize("name", [name for name in ALL_STEPS if name not in {"metadata", "review"}])

@@ -117,7 +117,7 @@ def test_actors_of_ray_make_what_one_process_makes_although_a_node_is_killed(
     torch.save(open_clip.create_model(CLIP).state_dict(), tmp_path / "weights.pt")
     ray = ["--ray", "2"]
     workers = ["--workers", "0", "--device", "cpu"]
-    weights = ["--model", CLIP, "--weights", "weights.pt", "--workers", "1", "--checked", "0"]
+    weights = ["--model", CLIP, "--weights", "weights.pt"]
     typed = [
         (["index", "--images", "photos", "--out", "out", *ray, *workers], "out/embeddings"),
         (["look", "--split", "train", *ray, *weights], f"build/{PICTURE_VOTES.path}"),
@@ -141,7 +141,7 @@ def test_actors_of_ray_make_what_one_process_makes_although_a_node_is_killed(
     here = np.array(read_embedded_index(found.folder).vectors())
     np.testing.assert_allclose(np.sort(here, axis=0), np.sort(vectors, axis=0), atol=1e-6)
     monkeypatch.setattr(stage, "PART", 4)
-    asked = LookConfig(model=CLIP, weights=str(tmp_path / "weights.pt"), split="train", checked=0)
+    asked = LookConfig(model=CLIP, weights=str(tmp_path / "weights.pt"), split="train")
     looked = run_look(alone, asked)
     assert looked.manifest.outputs == build.finished(PICTURE_VOTES).outputs
     assert re.findall(r"^build/images/.*/(\S+) ", told, re.MULTILINE) == [altered.name]

@@ -51,8 +51,6 @@ taxonomy = "{source}/taxonomy"
 clusters = 4
 [review]
 accept_proposals = true
-[propose]
-taxonomy = "{source}/taxonomy"
 [annotate]
 images_per_shard = 16
 [images]

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,13 +113,12 @@ class ColourModel:
         return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
-def colour_config(workspace: Workspace, **settings: object) -> LookConfig:
+def colour_config(workspace: Workspace, split: Literal["", "index"] = "") -> LookConfig:
     """Returns settings whose weights are a file of no model, for who loads a `ColourModel`."""
     weights = workspace.root.parent / "weights.pt"
     if not weights.exists():
         weights.write_bytes(b"colours")
-    given = {"weights": str(weights), "workers": 2, "checked": 0} | settings
-    return LookConfig(**given)  # type: ignore[arg-type] # by name
+    return LookConfig(weights=str(weights), split=split)
 
 
 def picture_votes(workspace: Workspace) -> dict[tuple[str, int], dict[str, Any]]:

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -175,12 +175,11 @@ def _row(path: str, folder: Path) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexConfig(Settings):
-    """Settings of `hgld index`. Only `precision` and `numbers` change what is kept."""
+    """Settings of `hgld index`. Only `precision` changes what is kept."""
 
     workers: int = setting(4, "Processes that read pictures, at most one a core; 0: none.", least=0)
     batch_size: int = setting(64, "Pictures at a time.", least=1)
     precision: Precision = setting("float32", "Number format of the forward pass.")
-    numbers: Literal["float32", "float16"] = setting("float32", "Number format of what is kept.")
     device: str = setting("auto", "Such as cpu or cuda:0; auto: the first GPU, if any.")
 
 
@@ -198,7 +197,8 @@ class IndexOrigin:
     """Digest of the model's settings and weights."""
     image_size: int
     precision: Precision
-    numbers: Literal["float32", "float16"]
+    numbers: str = "float32"
+    """Number format of what is kept; an older index may have float16, and is read."""
     dimensions: int
     pictures: str = ""
     """Digest of the listing."""
@@ -212,7 +212,6 @@ class IndexOrigin:
 
     def rows(self) -> Dataset:
         """Returns the table of the pictures that have an embedding."""
-        number = pa.float16() if self.numbers == "float16" else pa.float32()
         fields = [
             pa.field("image_id", pa.string(), nullable=False),
             pa.field("path", pa.string(), nullable=False),  # this and the next two: see the listing
@@ -221,7 +220,7 @@ class IndexOrigin:
             pa.field("sha256", pa.string(), nullable=False),
             pa.field("recipe", pa.string(), nullable=False),  # as `IndexOrigin.recipe`
             # unit norm
-            pa.field("embedding", pa.list_(number, self.dimensions), nullable=False),
+            pa.field("embedding", pa.list_(pa.float32(), self.dimensions), nullable=False),
         ]
         # A dictionary of numbers that hardly repeat makes a shard 7% larger.
         facts = {FACTS_KEY: json.dumps(self.facts)} if self.facts else None
@@ -296,7 +295,7 @@ class EmbeddedIndex:
         origin = self.origin
         words = ["--split", origin.split, "--root"] if origin.split else ["--images"]
         words += [origin.source, "--run", origin.run, "--out", str(self.folder)]
-        words += ["--precision", origin.precision, "--numbers", origin.numbers]
+        words += ["--precision", origin.precision]
         return f"run `hgld index {shlex.join(words)}`"
 
 

@@ -130,7 +130,6 @@ class PictureEmbedder:
             model=model_digest(model),
             image_size=model.config.image_size,
             precision=config.precision,
-            numbers=config.numbers,
             dimensions=model.embedding_dim,
             facts={
                 "protocol": {"boxes": WHOLE_PICTURES},
@@ -176,7 +175,7 @@ class PictureEmbedder:
             if status == OK:
                 facts[row] = (sha256, BAD, "becomes no finite vector in this model")
         kind = self.origin.rows().schema.field("embedding").type
-        numbers = pa.array(found.astype(self.origin.numbers).reshape(-1), kind.value_type)
+        numbers = pa.array(found.reshape(-1))
         columns = {name: rows[name] for name in ("image_id", "path", "size_bytes", "modified_ns")}
         columns |= zip(("sha256", "status", "error"), zip(*facts, strict=True), strict=True)
         columns["recipe"] = [self.origin.recipe()] * len(rows)
@@ -302,8 +301,8 @@ class _Shards:
         """
         shards = [self._writer.path(self._dataset.shard_path(name)) for name in self._listed]
         count = sum(pq.read_metadata(shard).num_rows for shard in shards)
-        number, shape = np.dtype(self._origin.numbers), (count, self._origin.dimensions)
-        head = {"descr": number.str, "fortran_order": False, "shape": shape}
+        shape = (count, self._origin.dimensions)
+        head = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": shape}
         with path.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, head)
             for shard in shards:

@@ -105,7 +105,7 @@ def split_images(
         return images, None
     try:
         train, held_out = hold_out_landmarks(
-            images.labels, images.names, share=config.validation_share, seed=config.validation_seed
+            images.labels, images.names, share=config.validation_share
         )
     except ValueError as error:
         raise InputError(f"[train] {error}") from error

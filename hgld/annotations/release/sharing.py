@@ -35,7 +35,6 @@ from hgld.http.download import check_base, open_source
 from hgld.http.patience import HttpPolicy
 from hgld.http.transfer import discard_part
 
-HUB = "https://huggingface.co"
 _HUB_NAME = re.compile(r"hf:(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _STAGING = ".pull"
 _SENDING = ".publish"
@@ -51,15 +50,14 @@ class Transfer(NamedTuple):
     kept: int
 
 
-def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB) -> Transfer:
+def pull_release(ref: str, out: Path, policy: HttpPolicy) -> Transfer:
     """Fetches a release into a folder.
 
     Args:
         ref: a folder, an http(s) URL, an object store (`s3://bucket/prefix`), `hf:OWNER/NAME` or
-            `hf:OWNER/NAME@REVISION`.
+            `hf:OWNER/NAME@REVISION` on the Hugging Face Hub, or the one in HF_ENDPOINT.
         out: the folder: new, empty, or with an earlier release. Your own files in it stay.
         policy: the limits for HTTP.
-        endpoint: URL of the hub.
 
     Raises:
         InputError: `out` is a link or a file, has files but no release, has a file of your own
@@ -78,7 +76,7 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
             before = read_sums(out / RELEASE_SUMS)
         staging.mkdir(exist_ok=True)
         try:
-            with _opened(ref, policy, endpoint) as bring:
+            with _opened(ref, policy) as bring:
                 sums = _bring_sums(bring, ref, staging)
                 missing = {
                     name: digest for name, digest in sums.items() if not _is(out / name, digest)
@@ -94,18 +92,15 @@ def pull_release(ref: str, out: Path, policy: HttpPolicy, *, endpoint: str = HUB
         return Transfer(len(missing), len(sums) - len(missing))
 
 
-def publish_release(
-    folder: Path, to: str, policy: HttpPolicy, *, before: Path | None, endpoint: str = HUB
-) -> Transfer:
+def publish_release(folder: Path, to: str, policy: HttpPolicy, *, before: Path | None) -> Transfer:
     """Sends a release to a folder, to an object store or to the Hugging Face Hub.
 
     Args:
         folder: the release: SHA256SUMS and all files that it lists.
         to: a folder, an object store (`s3://bucket/prefix`), or `hf:OWNER/NAME`, which is created
-            if needed and gets all files in one commit.
+            if needed and gets all files in one commit; log in with `hf auth login` or HF_TOKEN.
         policy: see `pull_release`.
         before: the result of `release_before` for `to`.
-        endpoint: URL of the hub; log in with `hf auth login` or HF_TOKEN.
 
     Raises:
         DamagedError: a file does not match SHA256SUMS; nothing is sent.
@@ -118,22 +113,19 @@ def publish_release(
             if damage.what:
                 raise DamagedError(f"{folder / damage.path} {damage.what}; nothing was sent")
     if to.startswith("hf:"):
-        return _to_hub(folder, to, before, endpoint)
+        return _to_hub(folder, to, before)
     if is_store_address(to):
         return _to_store(folder, open_store(to), before)
     return pull_release(str(folder.absolute()), Path(to), policy)
 
 
-def release_before(
-    to: str, folder: Path, policy: HttpPolicy, *, endpoint: str = HUB
-) -> Path | None:
+def release_before(to: str, folder: Path, policy: HttpPolicy) -> Path | None:
     """Returns a folder with the release now published at `to`, or None if there is none yet.
 
     Args:
         to: see `publish_release`.
         folder: where to cache a release from the hub or an object store.
         policy: see `pull_release`.
-        endpoint: URL of the hub.
 
     Raises:
         FetchError: the release cannot be fetched, or does not match its SHA256SUMS.
@@ -152,7 +144,7 @@ def release_before(
     elif not is_hub:
         return Path(to) if (Path(to) / RELEASE_SUMS).is_file() else None
     try:
-        pull_release(to, folder, policy, endpoint=endpoint)
+        pull_release(to, folder, policy)
     except NotFoundError:
         return None
     return folder
@@ -183,10 +175,10 @@ def _check_inside(out: Path, missing: Iterable[str], before: Collection[str]) ->
 
 
 @contextlib.contextmanager
-def _opened(ref: str, policy: HttpPolicy, endpoint: str) -> Iterator[Bring]:
+def _opened(ref: str, policy: HttpPolicy) -> Iterator[Bring]:
     """Opens the source of a release while a pull runs."""
     if ref.startswith("hf:"):
-        yield _bring_from_hub(ref, endpoint)
+        yield _bring_from_hub(ref)
         return
     try:
         check_base(ref)
@@ -208,10 +200,11 @@ def _opened(ref: str, policy: HttpPolicy, endpoint: str) -> Iterator[Bring]:
         yield bring
 
 
-def _bring_from_hub(ref: str, endpoint: str) -> Bring:
+def _bring_from_hub(ref: str) -> Bring:
     dataset, revision = _hub_name(ref)
-    from huggingface_hub import errors, hf_hub_download
+    from huggingface_hub import constants, errors, hf_hub_download
 
+    endpoint = constants.ENDPOINT
     there: dict[str, Any] = {"repo_type": "dataset", "revision": revision, "endpoint": endpoint}
 
     def bring(name: str, folder: Path) -> None:
@@ -229,9 +222,9 @@ def _bring_from_hub(ref: str, endpoint: str) -> Bring:
     return bring
 
 
-def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transfer:
+def _to_hub(folder: Path, to: str, before: Path | None) -> Transfer:
     dataset, _ = _hub_name(to)
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
     from huggingface_hub.errors import HfHubHTTPError
 
     sums = read_sums(folder / RELEASE_SUMS)
@@ -241,7 +234,7 @@ def _to_hub(folder: Path, to: str, before: Path | None, endpoint: str) -> Transf
         *(CommitOperationAdd(name, folder / name) for name in (*new, RELEASE_SUMS)),
         *(CommitOperationDelete(name) for name in sorted(there.keys() - sums.keys())),
     ]
-    api = HfApi(endpoint=endpoint)
+    api = HfApi(endpoint=constants.ENDPOINT)
     # The bases of the hub's error cover connection errors; upload threads raise RuntimeError.
     refusals: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, OSError, RuntimeError)
     try:

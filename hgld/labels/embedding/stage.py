@@ -53,8 +53,8 @@ class EmbedConfig:
     )
     taxonomy: Path | None = setting(
         None,
-        "Folder of your own taxonomy, whose words are encoded instead of those of the shipped one. "
-        "Only its words matter, not its path.",
+        "Folder of your own taxonomy, with all tables of the shipped one, for the words and the "
+        "proposals. Only its lines matter, not its path.",
         changes_rows=False,
     )
 

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 PixelNormalisation = Literal["auto", "clip", "inception"]
 """Mean and deviation of the pixels that a model was trained with."""
 
-MOST_PICTURES = 64
-"""Per landmark; they form one batch."""
-
 # A JPEG is decoded at a reduced size, at least twice the final size, which changes pixels by at
 # most 3 of 255 (`hgld.training.data.images`).
 _SPARE = 2
@@ -140,7 +137,7 @@ def votes_of_landmarks(
     Args:
         model: encodes the pictures.
         names: float32 (N, D), unit norm.
-        landmarks: the pictures of each, at most `MOST_PICTURES`.
+        landmarks: the pictures of each, few enough for a batch.
         threads: read and decode one batch ahead.
 
     Yields:

@@ -1,8 +1,8 @@
 """Stage `look`: pictures vote on landmarks without a labelled class. Off by default.
 
 Each picture votes for the super-category that CLIP finds nearest. Every landmark gets a row, with
-the majority vote or why there is none. Some landmarks with a label are looked at too (`checked`),
-to measure how often pictures are right. The votes are evidence for `fill`, which decides on labels.
+the majority vote or why there is none. Some landmarks with a label are looked at too, to measure
+how often pictures are right. The votes are evidence for `fill`, which decides on labels.
 
 A damaged picture is left out and counted. If all pictures of a landmark are missing or altered, its
 row fails: the stage counts as incomplete, and a rerun looks again. A row with the same pictures,
@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from hgld.engine.config import check_settings, row_settings, setting
+from hgld.engine.config import Settings, row_settings, setting
 from hgld.engine.progress import Advance, progress
 from hgld.engine.ray_pool import MapTables, actors_of_ray
 from hgld.engine.stage import Share, Stage, StageReport, StageWriter, run_stage
@@ -33,7 +33,6 @@ from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.encoders import prompted
 from hgld.labels.embedding.weights import with_weights
 from hgld.labels.looks.clip import (
-    MOST_PICTURES,
     ClipModel,
     PixelNormalisation,
     Unread,
@@ -67,13 +66,15 @@ _NUMBERS = [(name, pa.int64()) for name in ("landmark_id", "bad", "absent")]
 _LANDMARK = pa.struct([("split", pa.string()), ("pictures", _PICTURES), *_NUMBERS])
 # A row for each landmark of a part; one to look at has only its origin, and the landmark itself.
 _PART = PICTURE_VOTES.schema.append(pa.field("landmark", _LANDMARK))
-# Settings that only choose landmarks and pictures, and do not change a landmark's votes. Weights
-# count by their digest, not by their name.
-_CHOOSING = frozenset({"split", "train", "checked", "pictures", "weights"})
+# Settings that only choose landmarks or pictures, and change no vote; weights count by digest.
+_CHOOSING = frozenset({"split", "weights"})
+# What pictures are compared with, for each super-category: EmbedConfig's words, by default.
+_PROMPT = "A picture of a {label}"
+_THREADS = 4  # they read and decode a landmark's pictures while CLIP encodes those before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookConfig:
+class LookConfig(Settings):
     """Settings of the stage."""
 
     model: str = setting("ViT-L-14", "Name of an open_clip model.")
@@ -83,36 +84,9 @@ class LookConfig:
         "Mean and deviation of the pixels in the model's training. auto: those of the tag, or clip "
         "for a file. inception: 1/2, as for laion2b_s32b_b82k.",
     )
-    prompt: str = setting(
-        "A picture of a {label}",
-        "The text to compare pictures with; {label} stands for the super-category.",
-    )
     split: Literal["", "train", "index"] = setting(
         "", "The split whose landmarks to look at; empty: both."
     )
-    train: Literal["clean", "all"] = setting(
-        "clean", "Which train images to look at: those of train_clean.csv, or all."
-    )
-    checked: int = setting(
-        500,
-        "How many labelled landmarks per split to look at too, from which `hgld fill` measures how "
-        "often pictures are right.",
-        least=0,
-    )
-    pictures: int = setting(30, "The most pictures per landmark.", least=1, most=MOST_PICTURES)
-    workers: int = setting(
-        4, "Threads that read and decode pictures.", changes_rows=False, least=1, most=MOST_PICTURES
-    )
-
-    def __post_init__(self) -> None:
-        """Refuses what no run could use.
-
-        Raises:
-            ValueError: the prompt lacks `{label}`, or a count is out of range.
-        """
-        check_settings(self)
-        if "{label}" not in self.prompt:
-            raise ValueError(f"prompt must contain {{label}}, got {self.prompt!r}; add it")
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -127,13 +101,19 @@ def look_stage(config: LookConfig) -> Stage:
 
 
 def run_look(
-    workspace: Workspace, config: LookConfig, *, share: Share | None = None, actors: int = 0
+    workspace: Workspace,
+    config: LookConfig,
+    *,
+    train: Literal["clean", "all"] = "clean",
+    share: Share | None = None,
+    actors: int = 0,
 ) -> StageReport:
     """Runs the stage.
 
     Args:
         workspace: a build whose `metadata`, `scrape`, `review` and images have finished.
         config: the settings.
+        train: which train images to look at, those that are annotated (`AnnotateConfig.train`).
         share: the only parts to make (`run_stage`).
         actors: how many actors of Ray look, each with a GPU if Ray has any; 0: this process does.
 
@@ -158,9 +138,10 @@ def run_look(
     made_by = json.dumps([STAGE.version, rules, names], sort_keys=True)
 
     def produce(writer: StageWriter) -> None:
-        _produce(writer, looker, over, made_by, share)
+        _produce(writer, looker, over, made_by, share, clean=train == "clean")
 
-    return run_stage(workspace, stage, settings, produce, share=share)
+    # Which images there are to choose from changes no vote of a picture.
+    return run_stage(workspace, stage, settings | {"train": train}, produce, share=share)
 
 
 def _produce(
@@ -169,16 +150,11 @@ def _produce(
     over: MapTables | None,
     made_by: str,
     share: Share | None,
+    *,
+    clean: bool,
 ) -> None:
-    config = looker.config
-    for split in config.splits:
-        found = find_unlabelled(
-            writer.workspace,
-            split,
-            clean=config.train == "clean",
-            most_pictures=config.pictures,
-            checked=config.checked,
-        )
+    for split in looker.config.splits:
+        found = find_unlabelled(writer.workspace, split, clean=clean)
         parts = {one: f"{split}-{one // PART:05d}" for one in range(0, len(found.ids), PART)}
         parts = share.of(parts) if share else parts
         known = _earlier_rows(writer, split, [*parts.values()])
@@ -231,14 +207,14 @@ class _Looker:
         config = self.config
         model = load_clip(config.model, config.weights, config.normalisation)
         # A label may have a final space.
-        return model, model.encode([prompted(config.prompt, name.strip()) for name in self.names])
+        return model, model.encode([prompted(_PROMPT, name.strip()) for name in self.names])
 
     def __call__(self, part: pa.Table, advance: Advance | None = None) -> pa.Table:
         """Returns the votes for `_PART`, in its order."""
         rows = part.to_pylist()
         landmarks = [one and _landmark(one) for one in (row.pop("landmark") for row in rows)]
         pictures = [one.pictures for one in landmarks if one]
-        with ThreadPoolExecutor(self.config.workers) as threads:
+        with ThreadPoolExecutor(_THREADS) as threads:
             looked: Iterator[Looked] = iter([[] for _ in pictures])
             if any(pictures):
                 looked = votes_of_landmarks(*self._model, pictures, threads)

@@ -54,8 +54,7 @@ class ProposeConfig(Settings):
 
     taxonomy: Path | None = setting(
         None,
-        "Folder of your own taxonomy, with all tables of the shipped one; the same as for `hgld "
-        "embed`. Only its lines matter, not its path.",
+        "Folder of your own taxonomy. Only its lines matter, not its path.",
         changes_rows=False,
     )
 

@@ -73,7 +73,6 @@ class BrowsePages:
         root: Path,
         *,
         own_pages: int | None = None,
-        has_downloads: bool = True,
         has_reports: bool = False,
     ) -> None:
         """Reads the tables.
@@ -81,7 +80,6 @@ class BrowsePages:
         Args:
             root: a build, its annotations/, or a release.
             own_pages: up to this many landmarks have a page each, more share pages; None: no limit.
-            has_downloads: whether the files of the release are linked.
             has_reports: whether the pages of the runs and benchmarks of a build are.
 
         Raises:
@@ -115,7 +113,6 @@ class BrowsePages:
             "landmark_count": count,
             "image_count": sum(one.images for one in self.landmarks.groups),
             "has_pictures": self.images.has_pictures,
-            "has_downloads": has_downloads,
             "has_reports": self._reported is not None,
             "has_tables": self.folder.has_tables,
         }

@@ -18,6 +18,9 @@ SITE_MARKER = "hgld-browse.txt"
 """In every site, so that it can be replaced and other folders cannot."""
 OWN_PAGES = 5_000
 """Up to this many landmarks have a page each."""
+PICTURES = 20_000
+"""At most this many images are shown, of all landmarks together: 0.2 GB at 10 KB each, of the 1 GB
+that free static hosts take."""
 
 
 class SiteReport(NamedTuple):
@@ -29,27 +32,21 @@ class SiteReport(NamedTuple):
     pictures: int
 
 
-def write_site(
-    root: Path, out: Path, *, pictures: int = 20_000, downloads: bool = True
-) -> SiteReport:
-    """Writes a data set as a site.
+def write_site(root: Path, out: Path) -> SiteReport:
+    """Writes a data set as a site, with the files of the release.
 
     Args:
         root: a build, its annotations/, or a release.
         out: the folder: new, empty, or an earlier site, which stays until the new one is whole.
-        pictures: the most images shown, of all landmarks together.
-        downloads: whether the files of the release are copied into it.
 
     Raises:
-        InputError: no such data set, a folder with something else in it, or a negative number.
+        InputError: no such data set, or a folder with something else in it.
         DamagedError: a table cannot be read.
         WorkspaceBusyError: another process writes the same site.
     """
-    if pictures < 0:
-        raise InputError(f"--pictures must be 0 or more, got {pictures}")
-    pages = BrowsePages(root, own_pages=OWN_PAGES, has_downloads=downloads)
+    pages = BrowsePages(root, own_pages=OWN_PAGES)
     _require_site_folder(out, pages.folder.folder)
-    pages.images.limit(pictures)
+    pages.images.limit(PICTURES)
     with placing_site(out) as folder:
         # The pictures first: one that is damaged is not shown.
         written = _write_pictures(pages, folder)
@@ -59,7 +56,7 @@ def write_site(
             for page in pages:
                 _write(folder, page, (pages.text(page) or "").encode())
                 advance(1)
-        for name, file in pages.files.items() if downloads else ():
+        for name, file in pages.files.items():
             copy = folder / "files" / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file.path, copy)

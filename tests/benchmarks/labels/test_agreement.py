@@ -72,9 +72,8 @@ def test_it_runs_again_where_anything_changed_and_only_there(
     # The rows of the file count, wherever it lies.
     moved = official.rename(official.with_name("moved_train.csv"))
     assert run_agree(labelled, config_of(moved)).skipped
-    assert not run_agree(labelled, config_of(moved, peers=3)).skipped
     write_labels(moved, {**OFFICIAL, 1: "boat"})
-    assert not run_agree(labelled, config_of(moved, peers=3)).skipped
+    assert not run_agree(labelled, config_of(moved)).skipped
     ours = write_labels(official.with_name("ours_train.csv"), OFFICIAL)
     assert not run_agree(labelled, config_of(moved, ours=ours)).skipped
     assert results(labelled)[1][0] == 12 / 13
@@ -102,9 +101,9 @@ def test_what_is_not_there_or_out_of_range_is_refused(workspace: Workspace, offi
         with pytest.raises(InputError, match=word):
             run_agree(workspace, config)
     assert not workspace.path(SUSPECTS.path).exists()
-    for setting, value in (("peers", 0), ("min_accuracy", 92.0), ("min_accuracy", float("nan"))):
-        with pytest.raises(ValueError, match=setting):
-            config_of(**{setting: value})
+    for value in (92.0, float("nan")):
+        with pytest.raises(ValueError, match="min_accuracy"):
+            config_of(min_accuracy=value)
 
 
 def test_a_strangers_text_is_text_and_no_formula_and_only_categories_are_linked(

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
+from hgld.benchmarks.labels import findings
 from hgld.benchmarks.labels.findings import compare_level, confusions, find_suspects, measure
 from hgld.benchmarks.labels.label_files import (
     ComparedLandmark,
@@ -90,7 +91,7 @@ def museums(official: dict[int, str], **seventh: object) -> list[ComparedLandmar
 
 def test_one_that_differs_from_its_peers_is_found_with_all_evidence() -> None:
     landmarks = museums({7: "boat"})
-    found, tested = find_suspects(landmarks, peers=10)
+    found, tested = find_suspects(landmarks)
     (row,) = found.to_pylist()
     assert "10 are officially museum and 0 boat" in row.pop("evidence")
     counts = {"peers": 10, "peers_as_official": 0, "peers_otherwise": 10}
@@ -99,7 +100,7 @@ def test_one_that_differs_from_its_peers_is_found_with_all_evidence() -> None:
     # Where no build is known, the texts of classes stand in.
     unknown = dict.fromkeys(("class_qid", "decision", "votes", "votes_against"))
     texts = [one._replace(**unknown) for one in landmarks]  # type: ignore[arg-type]
-    (row,) = find_suspects(texts, peers=10)[0].to_pylist()
+    (row,) = find_suspects(texts)[0].to_pylist()
     assert (row["landmark_id"], row["class_qid"], row["class_label"]) == (7, None, "museum")
 
 
@@ -116,15 +117,20 @@ def test_one_that_differs_from_its_peers_is_found_with_all_evidence() -> None:
     ],
 )
 def test_what_is_no_finding(
-    official: dict[int, str], peers: int, seventh: dict[str, object], tested: int
+    official: dict[int, str],
+    peers: int,
+    seventh: dict[str, object],
+    tested: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found, counts = find_suspects(museums(official, **seventh), peers=peers)
+    monkeypatch.setattr(findings, "PEERS", peers)
+    found, counts = find_suspects(museums(official, **seventh))
     assert (len(found), counts["peers"]) == (0, tested)
 
 
 def test_a_side_that_contradicts_its_label_is_found_whatever_ours_is() -> None:
     landmarks = museums({}, official_natural_or_human_made="natural", our_label=None)
-    found, tested = find_suspects(landmarks, peers=10)
+    found, tested = find_suspects(landmarks)
     (row,) = found.to_pylist()
     assert (row["landmark_id"], row["reason"], row["our_label"]) == (7, "side", None)
     assert (row["peers"], row["peers_as_official"], row["peers_otherwise"]) == (10, 0, 10)

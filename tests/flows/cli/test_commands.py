@@ -21,7 +21,7 @@ def stages_of(root: Path) -> dict[str, dict[str, Any]]:
 def test_what_cannot_be_done_is_one_line_and_a_status(tmp_path: Path) -> None:
     for words, word in (
         (["scrape"], "`hgld metadata`"),
-        (["scrape", "--requests-at-once", "9"], "requests_at_once"),
+        (["scrape", "--keys-per-request", "0"], "keys_per_request"),
         (["images", "--tars", "3"], "--split"),
         (["build", "--config", "none.toml"], "none.toml"),
         (["scrape", "--contact", "a@b.c", "--categories", "none.csv"], "none.csv"),

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from hgld.engine.config import setting, setting_fields
 from hgld.errors import InputError
-from hgld.flows.build import ALL_STEPS, settings_class
+from hgld.flows.build import ALL_SECTIONS, settings_class
 from hgld.flows.cli.commands import app
 from hgld.flows.cli.options import BuildOptions, Command, refuse_idle, required
 from hgld.flows.cli.reference import PAGE, RENEW, page
@@ -33,7 +33,7 @@ def test_the_help_of_a_command_fits_80_columns_and_shows_every_setting(command: 
         os.environ["COLUMNS"] = "80"
         text = invoke(command, "-h").stdout
     assert max(len(line) for line in text.splitlines()) <= 80
-    for field in setting_fields(settings_class(command)) if command in ALL_STEPS else ():
+    for field in setting_fields(settings_class(command)) if command in ALL_SECTIONS else ():
         assert field.is_table or f" --{field.name.rstrip('_').replace('_', '-')}" in text
 
 
@@ -103,8 +103,7 @@ def test_the_options_of_a_command_are_those_of_its_class_and_checked_by_it(tmp_p
     [
         ("train --memory-from-step 5", "--memory-size"),
         ("train --frozen --min-crop 0.5", "--no-frozen"),
-        ("images --pause-s 3", "--from urls"),
-        ("images --shard-images 3", "--shards"),
+        ("images --url-hosts example.org", "--from urls"),
         ("benchmark --seeds 3", "--methods"),
     ],
 )

@@ -27,7 +27,7 @@ def test_options_are_taken_to_the_server(workspace: Workspace, asked: list[Any])
     assert asked[2]["opens_browser"] is True
     asked.clear()
     # That proposals are accepted where nobody looks is no reason not to look.
-    text = '[propose]\ntaxonomy = "own"\n[review]\naccept_proposals = true\n'
+    text = '[embed]\ntaxonomy = "own"\n[review]\naccept_proposals = true\n'
     workspace.path("hgld.toml").write_text(text)
     words = ["--port", "0", "--no-open", "--host", "0.0.0.0", "--token", "secret"]  # noqa: S104
     words += ["--read-only", "--reviewer", "ann"]
@@ -47,6 +47,6 @@ def test_a_folder_without_a_build_and_wrong_settings_of_a_list_are_refused(
     tmp_path: Path, asked: list[Any]
 ) -> None:
     assert "nowhere" in only_line("review", "--root", tmp_path / "nowhere")
-    (tmp_path / "hgld.toml").write_text("[propose]\nguessing = 1\n")
+    (tmp_path / "hgld.toml").write_text("[embed]\nguessing = 1\n")
     assert "guessing" in only_line("review", "--labels", tmp_path, "--no-open")
     assert asked == []

@@ -68,7 +68,6 @@ def test_more_bad_pictures_than_allowed_stop_the_stage(train: Train) -> None:
         *(("max_bad_share", {"max_bad_share": value}) for value in (1.5, -0.1, float("nan"))),
         *(("parallel", {"parallel": value}) for value in (0, 17)),
         ("longest_side", {"longest_side": -1}),
-        *(("pause_s", {"pause_s": value}) for value in (-1.0, 4000.0)),
         ("landmark", {"landmark": ("one",), "split": "train"}),
         ("split", {"landmark": ("1",)}),
         ("parallel", {"from_": "urls", "parallel": 3}),

@@ -27,16 +27,23 @@ def members(workspace: Workspace) -> list[list[tuple[str, bytes]]]:
 
 
 @pytest.fixture
+def of_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts four pictures into a shard."""
+    monkeypatch.setattr("hgld.images.shards.IMAGES_PER_SHARD", 4)
+
+
+@pytest.fixture
 def fetched(train: Train) -> Workspace:
     train.run()
     return train.workspace
 
 
-def test_every_picture_is_a_sample_once_in_shards_of_the_size_that_is_set(train: Train) -> None:
+@pytest.mark.usefixtures("of_four")
+def test_every_picture_is_a_sample_once_in_shards_of_one_size(train: Train) -> None:
     with pytest.raises(MissingInputError, match="images --split train"):
-        run_shards(train.workspace, "train", 4)
+        run_shards(train.workspace, "train")
     train.run()
-    run_shards(train.workspace, "train", 4)
+    run_shards(train.workspace, "train")
     expected = [(f"{image_id(number)}.jpg", picture(number)) for number in range(6)]
     assert members(train.workspace) == [expected[:4], expected[4:]]
 
@@ -45,7 +52,7 @@ def test_labels_stand_beside_the_pictures_that_have_them(fetched: Workspace) -> 
     found = []
     for label in ("church", "church", "castle / fort"):
         write_labels(fetched, [{image_id(number): (10 + number, label) for number in range(5)}])
-        found.append(run_shards(fetched, "train", 100))
+        found.append(run_shards(fetched, "train"))
     assert found[1].skipped
     assert found[1].manifest.outputs == found[0].manifest.outputs != found[2].manifest.outputs
     (shard,) = members(fetched)
@@ -60,15 +67,16 @@ def test_labels_stand_beside_the_pictures_that_have_them(fetched: Workspace) -> 
     }
 
 
+@pytest.mark.usefixtures("of_four")
 @pytest.mark.fault(174, "damaged shard of pictures")
 def test_a_shard_that_was_altered_is_named_and_made_again(fetched: Workspace) -> None:
-    done = run_shards(fetched, "train", 4)
+    done = run_shards(fetched, "train")
     path = fetched.path("images/shards/train-000001.tar")
     right = path.read_bytes()
     path.write_bytes(right[:700] + bytes([right[700] ^ 1]) + right[701:])
     found = [one.path for one in verify_stages(fetched) if one.what]
     assert found == ["images/shards/train-000001.tar"]
-    assert run_shards(fetched, "train", 4).manifest.outputs == done.manifest.outputs
+    assert run_shards(fetched, "train").manifest.outputs == done.manifest.outputs
     assert path.read_bytes() == right
 
 
@@ -76,7 +84,7 @@ def test_a_shard_that_was_altered_is_named_and_made_again(fetched: Workspace) ->
 def test_a_picture_that_was_altered_is_never_packed(fetched: Workspace) -> None:
     fetched.path(image_path("train", image_id(3))).write_bytes(picture(9))
     with pytest.raises(DamagedError, match=image_id(3)):
-        run_shards(fetched, "train", 4)
+        run_shards(fetched, "train")
 
 
 def damaged(train: Train, *, deep: bool = False) -> list[str]:

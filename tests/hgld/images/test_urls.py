@@ -23,6 +23,7 @@ from tests.worlds.pictures import drawing, encoded
 
 JPEG = encoded(drawing(), "JPEG")
 CSV = "metadata/csv/train.csv"
+PAUSE_S = "hgld.images.stage.PAUSE_S"
 FILES = "https://upload.wikimedia.org/wikipedia/commons"
 
 
@@ -41,8 +42,11 @@ def put(server: FolderServer, path: str, content: bytes) -> None:
 
 
 @pytest.fixture
-def published(workspace: Workspace, tmp_path: Path) -> Iterator[FolderServer]:
+def published(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FolderServer]:
     """A server with eight pictures at the paths that Wikimedia has; train.csv has the addresses."""
+    monkeypatch.setattr(PAUSE_S, 1e-6)
     path = workspace.path(CSV)
     path.parent.mkdir(parents=True)
     with serve(tmp_path / "commons") as server:
@@ -57,13 +61,13 @@ def settings(workspace: Workspace, count: int, **more: object) -> ImagesConfig:
     """Returns settings that ask for the first pictures."""
     only = workspace.path("only.txt")
     only.write_text("".join(f"{image_id(number)}\n" for number in range(count)))
-    values: dict[str, object] = {"only": only, "split": "train", "pause_s": 0.0}
+    values: dict[str, object] = {"only": only, "split": "train"}
     values |= {"url_hosts": ("127.0.0.1",), "from_": "urls", **more}
     return ImagesConfig(**values)  # type: ignore[arg-type]
 
 
-def run(workspace: Workspace, count: int = 6, **more: object) -> StageReport:
-    return run_images(workspace, settings(workspace, count, **more), "train")
+def run(workspace: Workspace, count: int = 6, contact: str = "", **more: object) -> StageReport:
+    return run_images(workspace, settings(workspace, count, **more), "train", contact=contact)
 
 
 def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
@@ -142,7 +146,8 @@ def test_two_requests_to_a_host_are_a_pause_apart(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr("hgld.http.session.time", clock)
-    run(workspace, 5, pause_s=10.0)
+    monkeypatch.setattr(PAUSE_S, 10.0)
+    run(workspace, 5)
     assert published.hits.total() == 5
     assert clock.now_s == pytest.approx(4 * 10.0)
 

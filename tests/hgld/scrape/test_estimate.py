@@ -9,8 +9,7 @@ from tests.worlds.wikimedia.small import Server
 
 
 def estimated(small: Small, categories: Path, **settings: object) -> tuple[Estimate, Estimate]:
-    few = {"titles_per_request": 2, "items_per_request": 3}
-    config = fast_config(small.server, categories=categories, **few, **settings)
+    config = fast_config(small.server, categories=categories, keys_per_request=2, **settings)
     commons, sparql = estimate_scrape(small.workspace, config)
     return commons, sparql
 

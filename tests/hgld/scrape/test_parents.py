@@ -10,7 +10,6 @@ from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError
 from hgld.scrape.archive import COMMONS_PARENTS
-from hgld.scrape.config import ParentsConfig
 from hgld.scrape.parents import asked_categories, rows_of_parents, run_parents
 from hgld.scrape.verify import archive_findings
 from hgld.scrape.wikimedia.parents import CategoryParents, CommonsParents
@@ -25,7 +24,7 @@ LEVELS = [sorted(FOUND_PARENTS), sorted(f"Category:{name}" for name in _ABOVE)]
 
 
 def run_small(workspace: Workspace, server: Server, **settings: Any) -> StageReport:  # noqa: ANN401
-    return run_parents(workspace, ParentsConfig(), fast_config(server, **settings))
+    return run_parents(workspace, fast_config(server, **settings))
 
 
 def found_parents(workspace: Workspace) -> dict[str, tuple[list[str], list[str]]]:
@@ -90,23 +89,21 @@ _MANY = [f"{n:02}" for n in range(21)]
 
 
 @pytest.mark.parametrize(
-    ("parents", "failed", "levels", "expected"),
+    ("parents", "failed", "expected"),
     [
-        ({"A": "BC", "B": "CE", "C": "DE"}, "", 2, ("ok", None, "BC", "DE")),
-        ({"A": "BC", "B": "CE", "C": "DE"}, "", 1, ("ok", None, "BC", "")),
+        ({"A": "BC", "B": "CE", "C": "DE"}, "", ("ok", None, "BC", "DE")),
         # In each other, and in themselves.
-        ({"A": "AB", "B": "ABC"}, "", 2, ("ok", None, "B", "C")),
-        ({"A": "B", "B": "D"}, "A", 2, ("failed", "no answer", "", "")),
-        ({"A": "BC", "B": "D"}, "C", 2, ("failed", "Category:C: no answer", "BC", "D")),
-        ({"A": ["B", "gone"], "B": "D"}, "", 2, ("ok", None, ["B", "gone"], "D")),
+        ({"A": "AB", "B": "ABC"}, "", ("ok", None, "B", "C")),
+        ({"A": "B", "B": "D"}, "A", ("failed", "no answer", "", "")),
+        ({"A": "BC", "B": "D"}, "C", ("failed", "Category:C: no answer", "BC", "D")),
+        ({"A": ["B", "gone"], "B": "D"}, "", ("ok", None, ["B", "gone"], "D")),
         # Of many the first twenty are climbed.
-        ({"A": _MANY, "19": "X", "20": "Y"}, ["20"], 2, ("ok", None, _MANY, "X")),
+        ({"A": _MANY, "19": "X", "20": "Y"}, ["20"], ("ok", None, _MANY, "X")),
     ],
 )
 def test_a_category_has_its_parents_and_theirs_as_far_as_known(
     parents: Mapping[str, Sequence[str]],
     failed: Sequence[str],
-    levels: int,
     expected: tuple[str, str | None, Sequence[str], Sequence[str]],
 ) -> None:
     known = CommonsParents()
@@ -114,7 +111,7 @@ def test_a_category_has_its_parents_and_theirs_as_far_as_known(
         known.update({f"Category:{title}": CategoryParents(fetched_at=TIME, names=tuple(names))})
     known.update({"Category:gone": CategoryParents(fetched_at=TIME, status="no_page", error="x")})
     known.failed = {f"Category:{title}": "no answer" for title in failed}
-    row, gone = rows_of_parents(["Category:A", "Category:gone"], known, levels)
+    row, gone = rows_of_parents(["Category:A", "Category:gone"], known)
     status, error, above, further = expected
     assert (row["status"], row["error"]) == (status, error)
     assert (row["parents"], row["grandparents"]) == ([*above], [*further])
@@ -123,14 +120,13 @@ def test_a_category_has_its_parents_and_theirs_as_far_as_known(
 
 
 def test_each_category_is_asked_for_once_at_any_level(server: Server, scraped: Workspace) -> None:
-    run_parents(scraped, ParentsConfig(levels=1), fast_config(server))
-    first = [LEVELS[0][start : start + 4] for start in range(0, len(LEVELS[0]), 4)]
-    assert asked_titles(server) == first
     report = run_small(scraped, server)
+    first = [LEVELS[0][start : start + 4] for start in range(0, len(LEVELS[0]), 4)]
     assert found_parents(scraped) == FOUND_PARENTS
     # And a row for its list of answers.
     assert (report.manifest.rows, report.manifest.problems) == (len(FOUND_PARENTS) + 1, 0)
     asked = asked_titles(server)
+    assert asked[: len(first)] == first
     # `Bergamo` and `Old churches` have no page of their own, the last title of all is asked alone.
     assert sorted(title for batch in asked[len(first) :] for title in batch) == LEVELS[1]
     assert server.count("sparql") == 0
@@ -151,6 +147,8 @@ def test_a_landmark_whose_classes_were_all_ignored_is_asked_about(
     run_small(scraped, server)
     with_class = {"Category:Castle", "Category:Ranks"}
     assert found_parents(scraped).keys() == FOUND_PARENTS.keys() - with_class
+    asked = [title for batch in asked_titles(server) for title in batch]
+    assert sorted(asked) == sorted({*asked})  # none that the first run has asked about
 
 
 def test_a_refresh_asks_for_them_again(small: Small, server: Server, scraped: Workspace) -> None:

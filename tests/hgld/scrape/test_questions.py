@@ -61,7 +61,7 @@ def test_a_batch_with_a_bad_key_is_halved_down_to_it(
             raise AnswerError("refused", smaller_may_do=True)
         return _pages(titles, left_out)
 
-    question = Question(RawArchive(tmp_path), "x", ask, CommonsPages(), batch_size=4, at_once=1)
+    question = Question(RawArchive(tmp_path), "x", ask, CommonsPages(), batch_size=4)
     question.fetch("ABCDEF")
     assert asked == batches.split()
     errors = question.facts.failed

@@ -1,7 +1,5 @@
 """The whole scrape against a small Wikimedia: settings, input, rows, archive, evidence."""
 
-import threading
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError, MissingInputError
 from hgld.scrape.archive import WIKIDATA_EVIDENCE
-from hgld.scrape.config import ParentsConfig, ScrapeConfig
+from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.stage import run_scrape
 from hgld.tables import CATEGORIES, CLASS_EVIDENCE, FACTS, LANDMARKS, PLACES, SUPERCLASSES
 from tests.worlds.builders import table_of, write_stage
@@ -132,53 +130,22 @@ def test_an_unusable_list_is_refused(small: Small, tmp_path: Path, text: str, to
 
 
 @pytest.mark.parametrize(
-    ("cls", "name", "bad"),
+    ("name", "bad"),
     [
-        *(
-            (ScrapeConfig, "commons", bad)
-            for bad in ("commons.wikimedia.org", "http://x/w/api.php")
-        ),
-        (ScrapeConfig, "sparql", "ftp://x/sparql"),
-        (ScrapeConfig, "titles_per_request", 51),
-        *((ScrapeConfig, "items_per_request", bad) for bad in (0, 501)),
-        (ScrapeConfig, "requests_at_once", 4),
-        (ScrapeConfig, "superclass_depth", -1),
-        (ScrapeConfig, "attempts", 0),
-        *((ParentsConfig, "levels", bad) for bad in (0, 3, True)),
+        *(("commons", bad) for bad in ("commons.wikimedia.org", "http://x/w/api.php")),
+        ("sparql", "ftp://x/sparql"),
+        *(("keys_per_request", bad) for bad in (0, 501)),
+        ("superclass_depth", -1),
     ],
 )
-def test_a_setting_that_cannot_work_is_refused_by_its_name(
-    cls: type[ScrapeConfig | ParentsConfig], name: str, bad: str | int
-) -> None:
+def test_a_setting_that_cannot_work_is_refused_by_its_name(name: str, bad: str | int) -> None:
     with pytest.raises(ValueError, match=name):
-        cls(**{name: bad})  # type: ignore[arg-type] # wrong on purpose
+        ScrapeConfig(**{name: bad})  # type: ignore[arg-type] # wrong on purpose
 
 
 def test_a_replay_cannot_refresh() -> None:
     with pytest.raises(ValueError, match="replay and refresh"):
         ScrapeConfig(replay=True, refresh=True)
-
-
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_so_many_requests_are_made_at_once(small: Small, server: Server, at_once: int) -> None:
-    most, now, lock = Counter[str](), Counter[str](), threading.Lock()
-    meeting, left = threading.Barrier(at_once), iter(range(at_once))
-
-    def gauge(service: str) -> None:
-        with lock:
-            now[service] += 1
-            most[service] = max(most[service], now[service])
-            meets = next(left, None) is not None  # the first wait for each other
-        if meets:
-            meeting.wait(10)
-        with lock:
-            now[service] -= 1
-
-    server.before = gauge
-    report = small.scrape(requests_at_once=at_once, titles_per_request=1, items_per_request=1)
-    assert most == {"commons": at_once, "sparql": 1}
-    # In whatever order the answers came, the rows are those of one request after the other.
-    assert report.manifest.outputs == small.clean
 
 
 def test_where_a_landmark_lies_is_followed_up_to_its_continent(scraped: Small) -> None:

@@ -178,7 +178,7 @@ def test_an_empty_answer_is_not_believed(small: Small, server: Server, times: in
         return '{"results": {"bindings": []}}' if is_empty else text
 
     server.spoils = spoil
-    report = small.scrape()
+    report = small.scrape(keys_per_request=3)
     assert server.fired == ["sparql"] * times
     wrong = small.statuses().items() - STATUSES.items()
     # Asked twice in vain it is not known, and that is said.

@@ -71,9 +71,7 @@ def artifacts_of(state: "State") -> dict[str, str]:
     return by_key
 
 
-def scrape_settings(
-    workspace: Workspace, wikimedia: Server, *categories: str, settings: str = ""
-) -> None:
+def scrape_settings(workspace: Workspace, wikimedia: Server, *categories: str) -> None:
     """Writes the tables of some landmarks beside a build, and settings that scrape those."""
     tables = write_tables(workspace.root.parent / "metadata")
     wiki = "http://commons.wikimedia.org/wiki/Category:"
@@ -88,7 +86,6 @@ def scrape_settings(
         [scrape]
         commons = "{wikimedia.commons}"
         sparql = "{wikimedia.sparql}"
-        {settings}
         """
     )
 

@@ -29,7 +29,7 @@ def rows_of(markdown: str) -> list[list[str]]:
 def test_a_scrape_leaves_its_stages_also_where_rows_failed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "build")
     with serving() as wikimedia:
-        scrape_settings(workspace, wikimedia, "Tower", "Castle", "Bare", settings="attempts = 1")
+        scrape_settings(workspace, wikimedia, "Tower", "Castle", "Bare")
         wikimedia.always["sparql"] = reply(400, b"no")
         state = run_flow("scrape", workspace.root)
         assert "sparql" in wikimedia.fired

@@ -22,7 +22,7 @@ def test_a_step_whose_rows_failed_runs_again_until_they_are_there(
     workspace = Workspace(tmp_path / "build")
     monkeypatch.setattr("hgld.flows.jobs.RETRY_AFTER_S", 0.01)
     with serving() as wikimedia:
-        scrape_settings(workspace, wikimedia, "Tower", "Castle", settings="attempts = 1")
+        scrape_settings(workspace, wikimedia, "Tower", "Castle")
         wikimedia.faults["sparql", 1] = reply(400, b"no")
         state = run_flow("scrape", workspace.root, retries=1)
         assert "sparql" in wikimedia.fired

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_PARENTS
 from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.parents import ParentsConfig, run_parents
+from hgld.scrape.parents import run_parents
 from hgld.scrape.stage import run_scrape
 from hgld.tables import PARENTS
 from tests.servers.scrape.conftest import write_landmarks
@@ -24,7 +24,7 @@ def test_every_category_has_its_parents_and_theirs_however_long_the_answer(
     urls = [f"http://commons.wikimedia.org/wiki/{name}" for name in names]
     run_scrape(workspace, config, write_landmarks(tmp_path, urls))
     before = lab.requests()
-    run_parents(workspace, ParentsConfig(), config)
+    run_parents(workspace, config)
     rows = workspace.read(PARENTS).to_pylist()
     assert all(row["status"] == "ok" and row["fetched_at"] is not None for row in rows)
     found = {row["page_title"]: (row["parents"], row["grandparents"]) for row in rows}

@@ -52,6 +52,15 @@ def test_the_array_is_searched_part_by_part_as_if_it_were_whole(
     assert found.indices[0, :2].tolist() == [2, 7]
 
 
+def test_an_older_index_in_float16_is_searched(index: EmbeddedIndex) -> None:
+    array = index.vectors().astype(np.float16)
+    np.save(index.folder / "embeddings.npy", array)
+    origin = dataclasses.replace(index.origin, numbers="float16")
+    found = search_module.nearest_in(dataclasses.replace(index, origin=origin), torch.eye(8)[:3], 4)
+    expected = top_k(torch.eye(8)[:3], torch.from_numpy(array), 4)
+    assert torch.equal(found.indices, expected.indices)
+
+
 def test_pictures_of_a_build_have_their_labels_and_a_page_that_asks_nobody(
     run: Path, build: Workspace
 ) -> None:

@@ -50,7 +50,7 @@ class Making:
         self.seen.clear()
         make_index(self.run, source, self.out, config)
         assert list(embedded_index_damages(self.out)) == []
-        vectors = np.array([row["embedding"] for row in self.rows()], config.numbers)
+        vectors = np.array([row["embedding"] for row in self.rows()], np.float32)
         np.testing.assert_array_equal(vectors.reshape(-1, 8), self.index.vectors())
         names = [row["image_id"] for row in (*self.rows(), *self.lost())]
         assert sorted(map(str, names)) == source.listing()["image_id"].to_pylist()

@@ -128,7 +128,7 @@ def small_settings(workspace: Workspace) -> ProposeConfig:
 def write_settings(workspace: Workspace) -> None:
     """Writes the same as the settings file of the build, for a process of its own."""
     taxonomy = json.dumps(str(small_settings(workspace).taxonomy))
-    workspace.path("hgld.toml").write_text(f"[propose]\ntaxonomy = {taxonomy}\n", encoding="utf-8")
+    workspace.path("hgld.toml").write_text(f"[embed]\ntaxonomy = {taxonomy}\n", encoding="utf-8")
 
 
 def write_labels(workspace: Workspace, classes: Sequence[tuple[str, str, int, int]]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import newest_generation
-from hgld.scrape.parents import ParentsConfig, run_parents
+from hgld.scrape.parents import run_parents
 from tests.worlds.forked import killed_after
 from tests.worlds.wikimedia.scraping import Small, fast_config, small_of
 from tests.worlds.wikimedia.small import edited
@@ -29,7 +29,7 @@ def kill_parents(folder: Path, moments: Iterable[int]) -> None:
     """Kills runs of the parents, as `kill_scrapes` does the scrape's."""
 
     def run(small: Small) -> None:
-        run_parents(small.workspace, ParentsConfig(), fast_config(small.server))
+        run_parents(small.workspace, fast_config(small.server))
 
     _kill(folder, moments, before=Small.scrape, run=run)
 

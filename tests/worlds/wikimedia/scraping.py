@@ -2,9 +2,10 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyarrow.parquet as pq
 import pytest
@@ -48,7 +49,7 @@ def kept_answers(folder: Path) -> list[RawAnswer]:
 def fast_config(server: Server, **settings: Any) -> ScrapeConfig:  # noqa: ANN401 - any setting
     """Returns settings for small batches against a server."""
     addresses = {"commons": server.commons, "sparql": server.sparql}
-    return ScrapeConfig(**addresses | {"titles_per_request": 4, "items_per_request": 3} | settings)
+    return ScrapeConfig(**addresses | {"keys_per_request": 4} | settings)
 
 
 FAST_POLICY = HttpPolicy(backoff_s=0.01, attempts=3)
@@ -116,13 +117,17 @@ class Small:
         categories: Path | None = None,
         *,
         force: bool = False,
+        attempts: int | None = None,
         **settings: Any,  # noqa: ANN401 - any setting
     ) -> StageReport:
+        from hgld.scrape import services
         from hgld.scrape.stage import run_scrape
 
         config, workspace = fast_config(self.server, **settings), self.workspace
         workspace = Workspace(workspace.root, remakes=True) if force else workspace
-        return run_scrape(workspace, config, categories or self.categories)
+        policy = replace(services.POLICY, attempts=attempts or services.POLICY.attempts)
+        with mock.patch.object(services, "POLICY", policy):
+            return run_scrape(workspace, config, categories or self.categories)
 
     def statuses(self) -> dict[int, str]:
         return statuses_of(self.workspace)

@@ -146,21 +146,30 @@ def server(release: Path) -> Iterator[FolderServer]:
         yield running
 
 
+def set_hub(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Sets what the package takes from HF_ENDPOINT, but only when it is imported."""
+    constants = "huggingface_hub.constants"
+    template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(f"{constants}.ENDPOINT", url)
+    monkeypatch.setattr(f"{constants}.HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_PROGRESS_BARS", True)
     with serve_hub() as running:
+        set_hub(monkeypatch, running.url)
         yield running
 
 
-def pull(ref: Path | str, out: Path, endpoint: str = "") -> Transfer:
-    return pull_release(str(ref), out, HttpPolicy(), endpoint=endpoint)
+def pull(ref: Path | str, out: Path) -> Transfer:
+    return pull_release(str(ref), out, HttpPolicy())
 
 
-def publish(folder: Path, to: str, endpoint: str = "") -> Transfer:
+def publish(folder: Path, to: str) -> Transfer:
     """Publishes as the command does, after a look at what is there."""
-    before = release_before(to, folder.parent / ".there", HttpPolicy(), endpoint=endpoint)
-    return publish_release(folder, to, HttpPolicy(), before=before, endpoint=endpoint)
+    before = release_before(to, folder.parent / ".there", HttpPolicy())
+    return publish_release(folder, to, HttpPolicy(), before=before)
 
 
 def test_a_release_comes_whole_and_what_is_there_is_not_fetched_again(
@@ -295,32 +304,35 @@ def test_what_is_published_is_what_was_released(release: Path, out: Path) -> Non
 def test_the_hub_gets_a_release_in_one_commit_and_nothing_twice(
     hub: Hub, release: Path, out: Path
 ) -> None:
-    assert publish(release, ON_HUB, hub.url) == (4, 0)
+    assert publish(release, ON_HUB) == (4, 0)
     assert len(hub.commits) == 1
     assert hub.files == tree(release)
     first, before = hub.sha, tree(release)
-    assert publish(release, ON_HUB, hub.url) == (0, 4)
+    assert publish(release, ON_HUB) == (0, 4)
     write_release(release, CHANGED)
-    assert publish(release, ON_HUB, hub.url) == (2, 2)
+    assert publish(release, ON_HUB) == (2, 2)
     assert len(hub.commits) == 2
     assert hub.files == tree(release)  # README.md is gone
-    pull(f"{ON_HUB}@{first}", out, hub.url)
+    pull(f"{ON_HUB}@{first}", out)
     assert tree(out) == before
-    assert pull(ON_HUB, out, hub.url) == (2, 2)
+    assert pull(ON_HUB, out) == (2, 2)
     assert tree(out) == tree(release)
 
 
-def test_what_the_hub_lacks_is_said(hub: Hub, release: Path, out: Path) -> None:
+def test_what_the_hub_lacks_is_said(
+    hub: Hub, release: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(NotFoundError, match="ann/labels"):
-        pull(ON_HUB, out, hub.url)
-    publish(release, ON_HUB, hub.url)
+        pull(ON_HUB, out)
+    publish(release, ON_HUB)
     del hub.files["landmarks.parquet"]
     with pytest.raises(NotFoundError, match=r"landmarks\.parquet"):
-        pull(ON_HUB, out, hub.url)
+        pull(ON_HUB, out)
     hub.refuses = True
     for endpoint in (hub.url, "http://127.0.0.1:9"):
+        set_hub(monkeypatch, endpoint)
         with pytest.raises(FetchError, match="hf auth login"):
-            publish_release(release, ON_HUB, HttpPolicy(), before=None, endpoint=endpoint)
+            publish_release(release, ON_HUB, HttpPolicy(), before=None)
 
 
 def versions(folder: Path) -> list[str]:

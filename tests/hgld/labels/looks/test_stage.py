@@ -10,10 +10,10 @@ import pytest
 from hgld.engine.stage import Share
 from hgld.engine.workspace import Workspace
 from hgld.errors import MissingInputError
-from hgld.labels.looks import stage
+from hgld.labels.looks import landmarks, stage
 from hgld.labels.looks.clip import Unread, Vote
 from hgld.labels.looks.landmarks import Landmark
-from hgld.labels.looks.stage import LookConfig, run_look, told_votes
+from hgld.labels.looks.stage import run_look, told_votes
 from hgld.tables import IMAGE_FILES
 from tests.worlds import unlabelled
 from tests.worlds.unlabelled import CHURCH, LAKE, SITE, ColourModel, colour_config, picture_votes
@@ -31,6 +31,13 @@ PICTURES = {
     ("index", 2): "r",
 }
 CLASSES = {("train", 1): [CHURCH], ("train", 2): [SITE], ("index", 2): [SITE, LAKE]}
+# The last gives the ignored class a place in the taxonomy, and has no picture.
+WITHOUT_LABEL = [("index", 1), *(("train", number) for number in (*range(2, 9), 903))]
+
+
+@pytest.fixture(autouse=True)
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landmarks, "CHECKED", 0)
 
 
 @pytest.fixture
@@ -50,8 +57,7 @@ def build(workspace: Workspace) -> Workspace:
 def test_every_landmark_without_a_label_gets_a_row(build: Workspace, model: ColourModel) -> None:
     report = run_look(build, colour_config(build))
     rows = picture_votes(build)
-    # The last gives the ignored class a place in the taxonomy, and has no picture.
-    assert [*rows] == [("index", 1), *(("train", number) for number in (*range(2, 9), 903))]
+    assert [*rows] == WITHOUT_LABEL
     assert [row["status"] for row in rows.values()] == ["ok"] * 4 + ["no_picture"] * 5
     assert (report.manifest.rows, report.manifest.problems, report.manifest.failed) == (9, 5, 0)
     assert model.prepared == 4 + 2 + 3 + 2
@@ -64,26 +70,36 @@ def test_every_landmark_without_a_label_gets_a_row(build: Workspace, model: Colo
 
 
 @pytest.mark.usefixtures("model")
-def test_some_landmarks_that_have_a_label_are_looked_at_as_well(build: Workspace) -> None:
+def test_some_landmarks_that_have_a_label_are_looked_at_as_well(
+    build: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landmarks, "CHECKED", 2)
     run_look(build, colour_config(build))
-    without = {*picture_votes(build)}
-    run_look(build, colour_config(build, checked=2))
-    assert {*picture_votes(build)} > without
-    assert len(picture_votes(build)) == len(without) + 2 + 1  # the index has one
+    assert {*picture_votes(build)} > {*WITHOUT_LABEL}
+    assert len(picture_votes(build)) == len(WITHOUT_LABEL) + 2 + 1  # the index has one
 
 
-def test_a_split_needs_no_pictures_of_the_other(build: Workspace, model: ColourModel) -> None:
-    run_look(build, colour_config(build, pictures=2, train="all"))  # the first by their id
+def test_the_first_pictures_count_of_all_train_images_if_asked(
+    build: Workspace, model: ColourModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landmarks, "MOST_PICTURES", 2)  # the first by their id
+    config = colour_config(build)
+    run_look(build, config)
+    assert picture_votes(build)["train", 8]["status"] == "no_picture"
+    assert not run_look(build, config, train="all").skipped
     votes = picture_votes(build)
     assert (votes["train", 2]["share"], votes["train", 2]["confidence"]) == (1.0, 0.75)
     assert votes["train", 8]["best_guess"] == "church"
     # How many are without a file, and bad.
     told = [re.findall(r"\d+", votes["train", number]["evidence"]) for number in (5, 6, 7)]
     assert told == [["0", "2"], ["2", "0"], ["0", "0"]]
-    assert model.prepared == 2 + 2 + 2 + 2 + 2
-    config = colour_config(build, split="index")
+    assert model.prepared == 2 + 2 + 2 + 2 + 2  # none twice
+
+
+@pytest.mark.usefixtures("model")
+def test_a_split_needs_no_pictures_of_the_other(build: Workspace) -> None:
     build.manifest_path("images-train").unlink()
-    run_look(build, config)
+    run_look(build, colour_config(build, split="index"))
     assert list(picture_votes(build)) == [("index", 1)]
     with pytest.raises(MissingInputError, match="--split train"):
         run_look(build, colour_config(build))
@@ -135,13 +151,12 @@ def test_a_decision_costs_few_looks(build: Workspace, model: ColourModel, tmp_pa
 
 def test_other_settings_or_weights_look_again(build: Workspace, model: ColourModel) -> None:
     config = colour_config(build, split="index")
-    other = replace(config, prompt="A picture of a  {label}")
-    for count, one in enumerate((config, other, replace(config, normalisation="inception")), 1):
+    for count, one in enumerate((config, replace(config, normalisation="inception")), 1):
         run_look(build, one)
         assert model.batches == [2] * count
     Path(config.weights).write_bytes(b"other colours")
     run_look(build, config)
-    assert model.batches == [2] * 4
+    assert model.batches == [2] * 3
 
 
 def test_mended_pictures_are_looked_at_again(build: Workspace, model: ColourModel) -> None:
@@ -162,15 +177,6 @@ def test_mended_pictures_are_looked_at_again(build: Workspace, model: ColourMode
     assert votes["train", 2]["pictures"] == 4
     assert votes["train", 3]["best_guess"] == "ocean area "
     assert model.prepared == prepared + 4 + 2  # and of no other landmark
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("prompt", "a photo"), ("checked", -1), ("pictures", 0), ("workers", 65), ("split", "test")],
-)
-def test_a_setting_that_no_run_could_use_is_named(name: str, value: Any) -> None:  # noqa: ANN401
-    with pytest.raises(ValueError, match=name):
-        LookConfig(**{name: value})
 
 
 # Votes

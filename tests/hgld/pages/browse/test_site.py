@@ -51,15 +51,14 @@ def test_every_link_leads_to_a_file_of_the_site_and_the_same_build_gives_the_sam
     assert tree(site) == files
 
 
-def test_pictures_are_bounded_and_files_left_out_where_that_is_asked_for(
-    finished: Workspace, tmp_path: Path
+def test_pictures_are_bounded(
+    finished: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = write_site(finished.root, tmp_path / "site", pictures=3, downloads=False)
+    monkeypatch.setattr(module, "PICTURES", 3)
+    report = write_site(finished.root, tmp_path / "site")
     assert report.pictures == 3
     home = (tmp_path / "site/index.html").read_text("utf-8")
     assert home.count("<img ") == 3  # every label has its first one first
-    assert not (tmp_path / "site/files").exists()
-    assert " download>" not in (tmp_path / "site/downloads.html").read_text("utf-8")
     assert broken_links(tmp_path / "site") == []
 
 

@@ -94,8 +94,11 @@ def test_every_command_and_option_is_in_the_reference(
 ) -> None:
     page = pages[site / "docs/cli.html"]
     assert [name for name in app.commands if f"hgld-{name}" not in page.ids] == []
+    of_many = page.text.partition("Options of many commands")[2].partition("Usage: hgld ")[0]
+    shared = dict(re.findall(r"^\W*(--\w+): (.+)$", of_many, re.MULTILINE))
     for name, command in app.commands.items():
         told = page.text.partition(f"Usage: hgld {name} ")[2].partition("Usage: hgld ")[0]
+        told += " ".join(one for one, names in shared.items() if name in names.split(", "))
         params = [*command.params, *getattr(command, "setting_options", ())]
         options = {one for found in params for one in found.opts if one.startswith("--")}
         assert options - {*re.findall(r"--[\w-]+", told)} == set(), name

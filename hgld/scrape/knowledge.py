@@ -5,7 +5,7 @@ redirects itself: its answer is about the page behind them.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hgld.scrape.wikimedia import wikidata
@@ -70,13 +70,13 @@ class Knowledge:
             if landing.missing_title not in self.moves:
                 return Missing(self.moves, landing.missing_title)
             fate = self.moves[landing.missing_title]
-            return fate.moved_to or replace(landing, error=fate.last_event)
+            return fate.moved_to or landing._replace(error=fate.last_event)
         return landing
 
     def _end_of_loop(self, landing: Landing) -> Landing:
         if landing.missing_title:
             # Moved back and forth, and still missing.
-            return replace(landing, error=self.moves[landing.missing_title].last_event)
+            return landing._replace(error=self.moves[landing.missing_title].last_event)
         return Landing(title="", fetched_at=landing.fetched_at, status="redirect_loop")
 
     def landing(self, title: str) -> Landing | Failure:

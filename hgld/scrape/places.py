@@ -84,29 +84,31 @@ def write_facts(config: ScrapeConfig, writer: StageWriter, opened: Open) -> None
     writer.write(PLACE_CHANGES, "00000", changes)
 
 
-def _gathered(landmarks: pa.Table, opened: Open, known: Entities) -> tuple[list[str], pa.Table]:
-    """Fills in what is known; returns the entities that were asked about, and PLACES."""
+def _gathered(
+    landmarks: pa.Table, opened: Open, known: Entities
+) -> tuple[list[str], list[pa.Table]]:
+    """Fills in what is known; returns the entities that were asked about, and shards of PLACES."""
     items = sorted(set(filter(None, landmarks["qid"].to_pylist())), key=qid_number)
     entities = gather_reached(opened(WIKIDATA_PLACES, known), known, items, _leads)
-    parts = [
-        pa.Table.from_pylist([place_row(row, known) for row in batch.to_pylist()], PLACES.schema)
-        for batch in landmarks.to_batches(_SHARD_ROWS)
-    ]
-    return entities, pa.concat_tables([PLACES.schema.empty_table(), *parts])
+    shards = []
+    for start in range(0, max(1, len(landmarks)), _SHARD_ROWS):
+        rows = (place_row(row, known) for row in landmarks.slice(start, _SHARD_ROWS).to_pylist())
+        shards.append(pa.Table.from_pylist(list(rows), PLACES.schema))
+    return entities, shards
 
 
-def place_changes(before: pa.Table, after: pa.Table) -> pa.Table:
+def place_changes(before: Iterable[pa.Table], after: Iterable[pa.Table]) -> pa.Table:
     """Returns the rows of PLACE_CHANGES, by landmark, then column.
 
     Args:
-        before: PLACES of the earlier side.
-        after: PLACES of the later side, of the same landmarks in their order. A landmark that
+        before: shards of PLACES of the earlier side.
+        after: those of the later side, of the same landmarks in their order. A landmark that
             failed on either side is not compared.
     """
     rows = [
         {**now, "column": name, "before": _told(was[name]), "after": _told(now[name])}
-        for parts in zip(before.to_batches(), after.to_batches(), strict=True)
-        for was, now in zip(*(part.to_pylist() for part in parts), strict=True)
+        for shards in zip(before, after, strict=True)
+        for was, now in zip(*(shard.to_pylist() for shard in shards), strict=True)
         if "failed" not in {was["status"], now["status"]}
         for name in PLACES.schema.names
         if name not in _NOT_COMPARED and was[name] != now[name]

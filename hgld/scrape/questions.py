@@ -243,27 +243,26 @@ def gather(known: Knowledge, opened: Open, titles: Sequence[str], superclass_dep
     """
     about_items = opened(archive.WIKIDATA_ITEMS, known.items)
     about_classes = opened(archive.WIKIDATA_CLASSES, known.classes)
-    landings = gather_landings(known, opened, titles)
-    items = list(dict.fromkeys(landing.qid for landing in landings if is_qid(landing.qid)))
+    gather_landings(known, opened, titles)
+    landings = (known.landing(title) for title in titles)
+    ends = (one.qid for one in landings if isinstance(one, Landing) and is_qid(one.qid))
+    items = list(dict.fromkeys(ends))
     while asked := about_items.missing(
         found.ask for found in (find(qid, known.items) for qid in items) if found.ask
     ):
         about_items.fetch(asked)
-    found_items = [find(qid, known.items) for qid in items]
-    # Entities that are known, but whose chain is too long.
-    endless = (found.ask for found in found_items if found.ask in known.items)
-    about_items.fail(endless, _TOO_FAR)
-    classes = [qid for found in found_items for qid in found.classes]
+    classes = dict[str, None]()
+    for found in (find(qid, known.items) for qid in items):
+        classes |= dict.fromkeys(found.classes)
+        if found.ask in known.items:  # it is known, but its chain is too long
+            about_items.fail([found.ask], _TOO_FAR)
     for _ in range(superclass_depth + 1):
-        gather_entities(about_classes, known.classes, list(dict.fromkeys(classes)))
-        classes = list(superclasses(classes, known.classes))
+        gather_entities(about_classes, known.classes, list(classes))
+        classes = superclasses(classes, known.classes)
 
 
-def gather_landings(known: Knowledge, opened: Open, titles: Sequence[str]) -> list[Landing]:
+def gather_landings(known: Knowledge, opened: Open, titles: Sequence[str]) -> None:
     """Fetches until it is known, or has failed, where each title leads.
-
-    Returns:
-        Where they lead, without those that failed.
 
     Raises:
         FetchError: the service cannot be reached; the answers so far are archived.
@@ -274,8 +273,7 @@ def gather_landings(known: Knowledge, opened: Open, titles: Sequence[str]) -> li
         opened(archive.COMMONS_LOG, known.moves),
     )
     while True:
-        steps = [known.walk(title) for title in titles]
-        missing = [step for step in steps if isinstance(step, Missing)]
+        missing = [step for step in map(known.walk, titles) if isinstance(step, Missing)]
         is_done = True
         for question in questions:
             keys = (step.key for step in missing if step.facts is question.facts)
@@ -283,7 +281,7 @@ def gather_landings(known: Knowledge, opened: Open, titles: Sequence[str]) -> li
                 question.fetch(asked)
                 is_done = False
         if is_done:
-            return [step for step in steps if isinstance(step, Landing)]
+            return
 
 
 def gather_entities(question: Question, known: Entities, qids: Sequence[str]) -> None:

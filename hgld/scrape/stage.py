@@ -259,7 +259,7 @@ def write_evidence(config: ScrapeConfig, writer: StageWriter, opened: Open) -> N
     known = Entities()
     gather_reached(opened(WIKIDATA_EVIDENCE, known), known, classes)
     table = _table(rows_of_evidence(classes, known), CLASS_EVIDENCE.schema)
-    write_incomplete(writer, CLASS_EVIDENCE, table, replay=config.replay)
+    write_incomplete(writer, CLASS_EVIDENCE, [table], replay=config.replay)
 
 
 def _table(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.Table:

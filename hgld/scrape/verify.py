@@ -7,7 +7,7 @@ is removed, added or altered together with its line is found, and so is a missin
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,21 +173,24 @@ def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) ->
 
 
 def write_incomplete(
-    writer: StageWriter, dataset: Dataset, table: pa.Table, *, replay: bool
+    writer: StageWriter, dataset: Dataset, shards: Sequence[pa.Table], *, replay: bool
 ) -> None:
     """Writes a table without which the scrape is complete, and warns of its failed rows.
 
     Raises:
         HgldError: as `refuse_loss`.
     """
-    refuse_loss(writer, Counter(table["status"].to_pylist()), replay=replay)
-    writer.write(dataset, "00000", table)
-    lost = table["error"].filter(pc.equal(table["status"], "failed"))
-    if len(lost):
+    statuses = Counter(one for shard in shards for one in shard["status"].to_pylist())
+    refuse_loss(writer, statuses, replay=replay)
+    for number, shard in enumerate(shards):
+        writer.write(dataset, f"{number:05d}", shard)
+    if statuses["failed"]:
+        lost = (shard.filter(pc.equal(shard["status"], "failed"))["error"] for shard in shards)
         logger.warning(
             "%s: %s of %s rows failed, the first as %s; the scrape is complete without them, and "
             "the next scrape tries again",
-            *(writer.stage.name, f"{len(lost):,}", f"{len(table):,}", lost[0]),
+            *(writer.stage.name, f"{statuses['failed']:,}", f"{statuses.total():,}"),
+            next(errors[0] for errors in lost if len(errors)),
         )
 
 

@@ -30,7 +30,6 @@ are asked for once more, in halves, before it is believed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -87,8 +86,7 @@ def log_request(titles: Sequence[str]) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landing:
+class Landing(NamedTuple):
     """Where a title leads on the server: to a page, or to a reason why not."""
 
     title: str
@@ -264,7 +262,7 @@ def _landing(title: str, page: Mapping[str, Any], fetched_at: datetime) -> Landi
     if flag_of(page.get("special"), "special"):
         return _no_page(fetched_at, f"{title!r} is a special page")
     if flag_of(page.get("missing"), "missing"):
-        return replace(_no_page(fetched_at, ""), missing_title=title)
+        return _no_page(fetched_at, "")._replace(missing_title=title)
     categories = {_title(one) for one in entries_of(page.get("categories", []), "categories")}
     qid = fields_of(page.get("pageprops", {}), "pageprops").get("wikibase_item", "")
     revision = _revision(page)

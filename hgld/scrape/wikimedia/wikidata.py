@@ -117,8 +117,7 @@ def checked_qid(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One statement of an item."""
 
     prop: str
@@ -137,10 +136,7 @@ class Statement:
 
 
 class Entity(NamedTuple):
-    """The facts of one item or class, in the order of the answer, whose repeats are kept.
-
-    Tuples: a landmark with its place takes 1.4 KB, and 2.3 KB in dictionaries of lists.
-    """
+    """The facts of one item or class, in the order of the answer, whose repeats are kept."""
 
     merged_into: str = ""
     labels: tuple[tuple[str, str], ...] = ()
@@ -194,12 +190,6 @@ def _best_of(statements: Sequence[Statement]) -> list[Statement]:
 class Entities(Facts[Entity]):
     """The facts of items or classes, by Q-id, from the answers to one of the queries."""
 
-    def __init__(self) -> None:
-        """Starts without facts."""
-        super().__init__()
-        # Equal facts are kept once: 200,000 landmarks have a few thousand distinct ones.
-        self._shared: dict[Entity, Entity] = {}
-
     def doubt(self, answer: RawAnswer) -> str:
         """Doubts an answer that lacks the row of an entity in the query."""
         left_out = len(_left_out(answer, _bindings(answer)))
@@ -215,7 +205,7 @@ class Entities(Facts[Entity]):
             qid = _qid_of(fields_of(binding.get("entity"), "entity"))
             if qid:
                 found[qid] = _with(found.get(qid, Entity()), binding)
-        self.update((qid, self._shared.setdefault(one, one)) for qid, one in found.items())
+        self.update(found)
 
 
 def _bindings(answer: RawAnswer) -> list[Mapping[str, Any]]:
@@ -294,7 +284,8 @@ def _value(binding: Mapping[str, Any], name: str) -> str:
 def _qid_of(term: Mapping[str, Any]) -> str:
     """Returns the Q-id of an RDF term, or an empty string if it is not an item."""
     text = line_of(term.get("value", ""), "value")
-    qid = checked_qid(_ENTITY.sub("", text, count=1) if _ENTITY.match(text) else text)
+    start = _ENTITY.match(text)
+    qid = checked_qid(text[start.end() :] if start else text)
     # Interned: hundreds of thousands of statements share a few thousand classes.
     return sys.intern(qid) if is_qid(qid) else ""
 

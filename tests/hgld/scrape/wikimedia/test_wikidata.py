@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from hgld.errors import InputError
 from hgld.scrape.archive import RawAnswer
 from hgld.scrape.wikimedia import queries, wikidata
+from hgld.scrape.wikimedia.answers import _MOST_NEAR
 from hgld.scrape.wikimedia.wikidata import INSTANCE_OF, MAIN_TOPIC, Entities, Found, find, is_qid
 from tests.worlds.wikimedia.answers import answer_of
 
@@ -99,17 +101,28 @@ def test_what_is_missing_is_asked_for() -> None:
     assert find("Q1", _entities(["Q1"], _same("Q1", "Q2"))) == Found(ask="Q2")
 
 
-def test_equal_facts_are_kept_once_and_others_apart() -> None:
-    entities = _entities(
-        ["Q1", "Q2", "Q3", "Q4", "Q5"],
-        *(_statement(qid, "Q9") for qid in ("Q1", "Q2")),
-        _statement("Q3", "Q9", "Preferred"),
-        _statement("Q4", "Q9", prop=MAIN_TOPIC),
-        _statement("Q5", "Q9"),
-        _label("Q5", "en", "tower"),
-    )
-    assert entities["Q1"] is entities["Q2"]
-    assert len({id(entities[f"Q{number}"]) for number in range(1, 6)}) == 4
+def test_facts_that_are_no_longer_in_memory_are_as_they_were() -> None:
+    qids = [f"Q{number}" for number in range(1, 2 * _MOST_NEAR + 2)]
+    entities = _entities(qids, *(_statement(qid, f"{qid}0", "Preferred") for qid in qids))
+    first = entities["Q1"]
+    assert [entities[qid].statements[0].value for qid in qids] == [f"{qid}0" for qid in qids]
+    assert entities["Q1"] == first
+    assert entities["Q1"] is not first
+    assert (len(entities), sorted(entities)) == (len(qids), sorted(qids))
+
+
+def test_a_later_answer_replaces_a_fact_that_was_read_before() -> None:
+    entities = _entities(["Q1"], _statement("Q1", "Q8"))
+    assert entities["Q1"].statements[0].value == "Q8"
+    entities.add(_answer(["Q1"], _statement("Q1", "Q9")))
+    assert [one.value for one in entities["Q1"].statements] == ["Q9"]
+
+
+def test_a_full_disk_is_said() -> None:
+    entities = _entities(["Q1"])
+    entities._file.execute("PRAGMA max_page_count = 2")
+    with pytest.raises(InputError, match="temporary file: database or disk is full; make room"):
+        entities.add(_answer(["Q2"], _label("Q2", "en", "tower " * 10_000)))
 
 
 def test_an_item_that_no_binding_speaks_of_is_known_to_have_no_class() -> None:

@@ -77,10 +77,10 @@ def test_an_answer_that_nginx_packs_is_unpacked_and_a_download_is_never_packed(
 def test_who_keeps_the_pace_of_its_agent_or_token_is_never_told_to_come_later(
     tmp_path: Path, token: str, pace: int
 ) -> None:
-    def ask(per_minute: int) -> list[str]:
+    def ask(per_minute: int, at_most: int) -> list[str]:
         policy = HttpPolicy(requests_per_minute=per_minute, patience_s=0)
         with make_session("ann@example.org", policy, token=token) as session:
-            for _ in range(80):
+            for _ in range(at_most):
                 try:
                     session.get(address)
                 except RetryError:
@@ -90,6 +90,7 @@ def test_who_keeps_the_pace_of_its_agent_or_token_is_never_told_to_come_later(
 
     cookies: list[str] = []
     with limited_by_caller(2_000, 6_000, tmp_path) as (address, log):
-        assert {*ask(pace)} == {"200"}
-        assert "429" in ask(0)  # and who does not is
+        assert {*ask(pace, 80)} == {"200"}
+        # And who does not is, as soon as the machine is quicker than the limit for 11 requests.
+        assert "429" in ask(0, 5_000)
     assert cookies[0] == "caller=known"

@@ -71,30 +71,31 @@ def write_facts(config: ScrapeConfig, writer: StageWriter, opened: Open) -> None
     columns = ["split", "landmark_id", "qid"]
     landmarks = writer.workspace.read(CATEGORIES, columns=columns)
     known = Entities()
-    entities, places = _gathered(landmarks, opened, known)
-    write_incomplete(writer, PLACES, places, replay=config.replay)
+    entities = _gathered(landmarks, opened, known)
+    write_incomplete(writer, PLACES, _shards(landmarks, known), replay=config.replay)
     for number, start in enumerate(range(0, max(1, len(entities)), _SHARD_ROWS)):
         facts = list(fact_rows(entities[start : start + _SHARD_ROWS], known))
         writer.write(FACTS, f"{number:05d}", pa.Table.from_pylist(facts, schema=FACTS.schema))
     changes = PLACE_CHANGES.schema.empty_table()
     if generation := newest_generation(writer.workspace):
-        known = Entities()  # the facts of one generation are held at once
+        before = Entities()
         earlier = opening(writer.workspace, config, generation - 1, services=None)
-        changes = place_changes(_gathered(landmarks, earlier, known)[1], places)
+        _gathered(landmarks, earlier, before)
+        changes = place_changes(_shards(landmarks, before), _shards(landmarks, known))
     writer.write(PLACE_CHANGES, "00000", changes)
 
 
-def _gathered(
-    landmarks: pa.Table, opened: Open, known: Entities
-) -> tuple[list[str], list[pa.Table]]:
-    """Fills in what is known; returns the entities that were asked about, and shards of PLACES."""
+def _gathered(landmarks: pa.Table, opened: Open, known: Entities) -> list[str]:
+    """Fills in what is known of landmarks; returns the entities that were asked about."""
     items = sorted(set(filter(None, landmarks["qid"].to_pylist())), key=qid_number)
-    entities = gather_reached(opened(WIKIDATA_PLACES, known), known, items, _leads)
-    shards = []
+    return gather_reached(opened(WIKIDATA_PLACES, known), known, items, _leads)
+
+
+def _shards(landmarks: pa.Table, known: Entities) -> Iterator[pa.Table]:
+    """Yields the rows of PLACES of `_SHARD_ROWS` landmarks at a time, at least one shard."""
     for start in range(0, max(1, len(landmarks)), _SHARD_ROWS):
         rows = (place_row(row, known) for row in landmarks.slice(start, _SHARD_ROWS).to_pylist())
-        shards.append(pa.Table.from_pylist(list(rows), PLACES.schema))
-    return entities, shards
+        yield pa.Table.from_pylist(list(rows), PLACES.schema)
 
 
 def place_changes(before: Iterable[pa.Table], after: Iterable[pa.Table]) -> pa.Table:

@@ -109,14 +109,7 @@ def run_scrape(
     settings["generation"] = generation = _generation(workspace, config)
 
     def scrape(writer: StageWriter, opened: Open) -> None:
-        known = _learned(rows, config, opened)
-        shards: Iterable[_Shard] = _shards(rows, known)
-        asked = known.pages, known.redirects, known.moves, known.items, known.classes
-        if any(facts.failed for facts in asked):
-            shards = list(shards)
-            statuses = Counter(s for table, _ in shards for s in table["status"].to_pylist())
-            refuse_loss(writer, statuses, replay=config.replay)
-        _write_tables(writer, shards, known, config.superclass_depth)
+        _write_tables(writer, config, rows, _learned(rows, config, opened))
 
     report = run_on_archive(workspace, stage, settings, config, scrape)
     if report.manifest.failed:
@@ -237,16 +230,17 @@ def _shards(rows: pa.Table, known: Knowledge) -> Iterator[_Shard]:
 
 
 def _write_tables(
-    writer: StageWriter, shards: Iterable[_Shard], known: Knowledge, superclass_depth: int
+    writer: StageWriter, config: ScrapeConfig, rows: pa.Table, known: Knowledge
 ) -> None:
     statuses = Counter[str]()
     qids = set[str]()
-    for number, (categories, classes) in enumerate(shards):
+    for number, (categories, classes) in enumerate(_shards(rows, known)):
         writer.write(CATEGORIES, f"{number:05d}", categories)
         writer.write(CLASSES, f"{number:05d}", classes)
         statuses.update(categories["status"].to_pylist())
         qids.update(classes["class_qid"].to_pylist())
-    above = rows_of_superclasses(qids, known.classes, superclass_depth)
+    refuse_loss(writer, statuses, replay=config.replay)
+    above = rows_of_superclasses(qids, known.classes, config.superclass_depth)
     writer.write(SUPERCLASSES, "00000", _table(above, SUPERCLASSES.schema))
     counts = ", ".join(f"{count:,} {status}" for status, count in statuses.most_common())
     logger.info("scrape: %s landmarks: %s", f"{statuses.total():,}", counts)

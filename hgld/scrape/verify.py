@@ -7,7 +7,7 @@ is removed, added or altered together with its line is found, and so is a missin
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +152,8 @@ def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) ->
     """Refuses to replace a finished table with rows that would only lose something.
 
     Args:
-        writer: of the stage, which has not written yet.
-        statuses: of the rows that it is about to write.
+        writer: of the stage, which has not ended: what it wrote lies beside the table.
+        statuses: of the rows that it wrote.
         replay: whether the run is offline.
 
     Raises:
@@ -173,24 +173,26 @@ def refuse_loss(writer: StageWriter, statuses: Counter[str], *, replay: bool) ->
 
 
 def write_incomplete(
-    writer: StageWriter, dataset: Dataset, shards: Sequence[pa.Table], *, replay: bool
+    writer: StageWriter, dataset: Dataset, shards: Iterable[pa.Table], *, replay: bool
 ) -> None:
     """Writes a table without which the scrape is complete, and warns of its failed rows.
 
     Raises:
         HgldError: as `refuse_loss`.
     """
-    statuses = Counter(one for shard in shards for one in shard["status"].to_pylist())
-    refuse_loss(writer, statuses, replay=replay)
+    statuses, first_error = Counter[str](), ""
     for number, shard in enumerate(shards):
         writer.write(dataset, f"{number:05d}", shard)
+        statuses.update(shard["status"].to_pylist())
+        if statuses["failed"] and not first_error:
+            first_error = shard.filter(pc.equal(shard["status"], "failed"))["error"][0].as_py()
+    refuse_loss(writer, statuses, replay=replay)
     if statuses["failed"]:
-        lost = (shard.filter(pc.equal(shard["status"], "failed"))["error"] for shard in shards)
         logger.warning(
             "%s: %s of %s rows failed, the first as %s; the scrape is complete without them, and "
             "the next scrape tries again",
             *(writer.stage.name, f"{statuses['failed']:,}", f"{statuses.total():,}"),
-            next(errors[0] for errors in lost if len(errors)),
+            first_error,
         )
 
 

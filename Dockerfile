@@ -1,4 +1,4 @@
-# hgld with all of its extras, run by a user without root. A build is kept in /home/hgld/build.
+# hgld[all], run by a user without root. A build is kept in /home/hgld/build.
 #   docker build -t hgld .                          # torch for the CPU
 #   docker build -t hgld --build-arg TORCH=cuda .   # torch for NVIDIA GPUs; run it with --gpus all
 #   docker run --rm hgld hgld demo

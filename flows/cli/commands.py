@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from hgld import __version__
 from hgld.engine.config import setting
@@ -227,6 +228,9 @@ def _images(options: ImagesOptions, sections: Sections) -> None:
             raise InputError("--tars needs --split: each split has its own number of tar files")
         section[f"{section['split']}_tars"] = options.tars
     step, workspace = steps.images_step(sections), Workspace(options.root)
+    given = click.get_current_context().get_parameter_source("scrape.contact")
+    if given is ParameterSource.COMMANDLINE and step.settings.from_ != "urls":
+        raise InputError("--contact only works with --from urls")
     if options.dry_run:
         for split in (step.settings.split,) if step.settings.split else IMAGE_FILES:
             click.echo(plan_images(workspace, step.settings, split))
@@ -441,6 +445,8 @@ def _demo(options: DemoOptions) -> None:
     """
     from hgld.flows.demo import run_demo
 
+    if not options.live:
+        refuse_idle(options, "contact", "--live")
     # Two folders, because embedded answers must not mix with those of Wikimedia.
     root = options.root or Path("demo-live" if options.live else "demo-build")
     run_demo(root, live=options.live, contact=options.contact)

@@ -26,6 +26,8 @@ def test_what_cannot_be_done_is_one_line_and_a_status(tmp_path: Path) -> None:
         (["build", "--config", "none.toml"], "none.toml"),
         (["scrape", "--contact", "a@b.c", "--categories", "none.csv"], "none.csv"),
         (["demo", "--live"], "--contact"),
+        (["demo", "--contact", "a@b.c"], "--live"),
+        (["images", "--contact", "a@b.c"], "--from urls"),
     ):
         line = only_line(*words, "--root", tmp_path / "build")
         assert line.startswith("error: ")

@@ -6,12 +6,8 @@ makes; `parents` and `refresh` ask a small Wikimedia, all others nobody.
 
 import contextlib
 import json
-import os
 import shutil
-import signal
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,18 +16,26 @@ from hgld.benchmarks.labels.agreement import AGREEMENT_FILE
 from hgld.benchmarks.retrieval.config import result_files
 from hgld.engine.stage import started_path
 from hgld.engine.workspace import Workspace
-from hgld.flows.build import STEPS, keep_setting, load_step, read_sections
+from hgld.flows.build import STEPS, keep_setting
 from hgld.scrape.refresh import REFRESH_STAGE
 from tests.flows.test_jobs import JOBS
-from tests.servers.flows.test_operating import PAGE, Site, children_of
+from tests.servers.flows.site import (
+    CONFIG,
+    DEPLOY,
+    POOL,
+    SERVER,
+    WORKER,
+    Site,
+    kill_worker,
+    stages_of,
+    take_away,
+)
 from tests.soak.fuzz import FinishedBuilds, digest_build
 from tests.worlds.commands.once import made_once
-from tests.worlds.commands.readme import ROOT, commands, fenced
 from tests.worlds.commands.typed import said
 from tests.worlds.wikimedia import small
 from tests.worlds.wikimedia.lab import free_ports, wait_for
 
-_SERVER, _CONFIG, _POOL, _DEPLOY, _, _WORKER, _ = commands(fenced(PAGE, "bash")[0])
 _STEPS_OF = {
     "scrape": ("metadata", "scrape"),
     "refresh": ("metadata", "scrape"),
@@ -97,45 +101,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     triggers = {"PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false"}
     (port,) = free_ports(1)
     site = Site(tmp_path_factory.mktemp("prefect"), port, more=triggers)
-    with site.going_on(_SERVER) as process:
+    with site.going_on(SERVER) as process:
         wait_for(site.port, process, limit_s=120)
-        for command in (_CONFIG, _POOL, _DEPLOY):
+        for command in (CONFIG, POOL, DEPLOY):
             site.typed(command)
         yield site
     site.client.close()
-
-
-def stages_to_do(root: Path, job: str) -> list[str]:
-    """Takes from a build what a job makes; returns the job's stages."""
-    sections = read_sections(root, None)
-    steps = [load_step(step, sections) for step in _STEPS_OF.get(job, (job,))]
-    stages = [stage.name for step in steps for stage in step.stages]
-    if job == "refresh":
-        return [*stages, REFRESH_STAGE.name]  # the others are done again without being removed
-    for done in filter(None, map(Workspace(root).manifest, stages)):
-        for path in (*map(root.joinpath, done.records), root / f"stages/{done.stage}.json"):
-            path.unlink()
-    return stages
-
-
-def kill_worker(site: Site, roots: Mapping[str, Path], marks: Sequence[Path]) -> None:
-    """Starts a worker, and kills it and its runs when each is in a stage that leaves its mark."""
-    here = f"{Path(__file__).parent / 'stopping'}{os.pathsep}{ROOT}"
-    stopping = {"PYTHONPATH": here, "STOPPED_IN": os.pathsep.join(map(str, marks))}
-    with replace(site, more=site.more | stopping).going_on(_WORKER) as worker:
-
-        def are_stopped() -> bool:
-            told = ["ps", "-o", "stat=", "--ppid", str(worker.pid)]
-            states = subprocess.run(told, capture_output=True, text=True).stdout.split()
-            return sum(state.startswith("T") for state in states) == len(roots)
-
-        try:
-            for job, root in roots.items():
-                site.start(job, root, retries=0)
-            site.until(are_stopped)
-        finally:
-            for pid in (worker.pid, *children_of(worker.pid)):
-                os.kill(pid, signal.SIGKILL)
 
 
 def outputs_of(root: Path, stages: Sequence[str]) -> dict[str, str]:
@@ -158,14 +129,19 @@ def test_jobs_that_were_killed_with_their_worker_end_clean_on_another(
     site: Site, whole: Path, tmp_path: Path, jobs: Sequence[str]
 ) -> None:
     roots = {job: Path(shutil.copytree(whole / "build", tmp_path / job)) for job in jobs}
-    stages = {job: stages_to_do(root, job) for job, root in roots.items()}
+    stages = {job: stages_of(root, *_STEPS_OF.get(job, (job,))) for job, root in roots.items()}
+    for job, root in roots.items():
+        if job == "refresh":
+            stages[job].append(REFRESH_STAGE.name)  # the others are done again as they are
+        else:
+            take_away(root, stages[job])
     killed = {job: job if job in done else done[-1] for job, done in stages.items()}
     with wikimedia(*(roots[job] for job in jobs if job in _ASKING)):
         marks = [started_path(Workspace(roots[job]), killed[job]) for job in jobs]
         kill_worker(site, roots, marks)
         assert all(mark.exists() for mark in marks)
         assert not any(Workspace(roots[job]).manifest(killed[job]) for job in jobs)
-        with site.going_on(_WORKER):
+        with site.going_on(WORKER):
             again = {job: site.start(job, root, retries=0) for job, root in roots.items()}
             for job, run in again.items():
                 state = site.await_state(run, "Completed", "Failed", "Crashed")["state"]

@@ -8,124 +8,44 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
+from hgld.engine.stage import started_path
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import keep_setting
 from hgld.tables import LANDMARK_LABELS, LANDMARKS
 from tests.flows.test_jobs import JOBS
+from tests.servers.flows.site import (
+    AUTOMATE,
+    CONFIG,
+    DEPLOY,
+    FIRST_RUN,
+    PAGE,
+    POOL,
+    SERVER,
+    WORKER,
+    Run,
+    Site,
+    children_of,
+    kill_worker,
+    stages_of,
+    take_away,
+)
 from tests.worlds.builders import TrigramEncoder
-from tests.worlds.commands.readme import ROOT, commands, commands_on, fenced
-from tests.worlds.commands.typed import run, said
+from tests.worlds.commands.readme import ROOT, commands_on, fenced
+from tests.worlds.commands.typed import said
 from tests.worlds.small_build import write_inputs
 from tests.worlds.wikimedia.faults import listening, stall
 from tests.worlds.wikimedia.lab import free_ports, wait_for
-
-PAGE = ROOT / "docs/operating.md"
-PROGRAMS = Path(sys.executable).parent
-Run = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Site:
-    """A Prefect server of the test's own."""
-
-    home: Path
-    port: int
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
-    more: dict[str, str] = field(default_factory=dict)
-    """What else its environment has."""
-    seen: dict[str, list[Run]] = field(default_factory=dict)
-    """Moment of the story to what the server said then."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """That of every command; also of runs, which the worker starts."""
-        return os.environ | {
-            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "PREFECT_HOME": str(self.home),
-            "PREFECT_SERVER_API_PORT": str(self.port),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "PREFECT_UI_ENABLED": "false",
-            "DO_NOT_TRACK": "1",
-            "PYTHONDONTWRITEBYTECODE": "",  # twenty starts of Python compile Prefect once
-            **self.more,
-        }
-
-    def words(self, command: str) -> list[str]:
-        return shlex.split(command.replace(":4200/", f":{self.port}/"))
-
-    def typed(self, command: str) -> str:
-        return run(self.words(command), ROOT, self.environment)
-
-    @contextlib.contextmanager
-    def going_on(self, command: str) -> Iterator["subprocess.Popen[bytes]"]:
-        """Has a command that does not end run beside the block, with all that it starts."""
-        with (self.home / "log").open("ab") as log:
-            process = subprocess.Popen(
-                self.words(command), cwd=ROOT, env=self.environment, stdout=log, stderr=log
-            )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(60)
-
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
-        url, method = f"http://127.0.0.1:{self.port}/api/{path}", "GET" if body is None else "POST"
-        while (answer := self.client.request(method, url, json=body)).status_code == 503:
-            pass  # SQLite is locked, for which the server has waited some seconds
-        answer.raise_for_status()
-        return answer.json()
-
-    def start(self, job: str, root: Path, **parameters: object) -> str:
-        """Has a deployment run; returns the id of the run."""
-        named = {"deployments": {"name": {"any_": [job]}}}
-        deployment = self.ask("deployments/filter", named)[0]["id"]
-        asked = {"parameters": {"root": str(root), **parameters}, "state": {"type": "SCHEDULED"}}
-        return str(self.ask(f"deployments/{deployment}/create_flow_run", asked)["id"])
-
-    def runs_of(self, root: Path) -> list[Run]:
-        """Returns the runs on a build that have begun, in the order of their ends."""
-        asked = {"flow_runs": {"tags": {"all_": [str(root)]}}, "sort": "END_TIME_DESC"}
-        runs: list[Run] = self.ask("flow_runs/filter", asked)
-        return runs[::-1]
-
-    def artifacts_of(self, run: str) -> dict[str, str]:
-        asked = {"artifacts": {"flow_run_id": {"any_": [run]}}}
-        return {one["key"]: one["data"] for one in self.ask("artifacts/filter", asked)}
-
-    def await_state(self, run: str, *states: str) -> Run:
-        found: Run = {}
-
-        def is_there() -> bool:
-            found.update(self.ask(f"flow_runs/{run}"))
-            return found["state"]["name"] in states
-
-        self.until(is_there)
-        return found
-
-    def until(self, is_so: Callable[[], bool], limit: int = 300) -> None:
-        """Asks until something is so."""
-        for _ in range(limit):
-            if is_so():
-                return
-            threading.Event().wait(1)
-        raise AssertionError((self.home / "log").read_text()[-6000:])
 
 
 def ready(folder: Path) -> Path:
@@ -138,13 +58,8 @@ def ready(folder: Path) -> Path:
     return workspace.root
 
 
-def children_of(pid: int) -> list[int]:
-    told = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [*map(int, told.stdout.split())]
-
-
 @contextlib.contextmanager
-def hanging_run(site: Site, worker: str, root: Path) -> Iterator[str]:
+def hanging_run(site: Site, root: Path) -> Iterator[str]:
     """Yields a run that fetches from a server that does not answer; kills it, and its worker."""
     asked = threading.Event()
 
@@ -152,7 +67,7 @@ def hanging_run(site: Site, worker: str, root: Path) -> Iterator[str]:
         asked.set()
         stall(600)(handler)
 
-    with listening(hang) as server, site.going_on(worker) as process:
+    with listening(hang) as server, site.going_on(WORKER) as process:
         address = f"http://127.0.0.1:{server.server_port}"
         run = site.start("metadata", root, settings={"metadata": {"base_url": address}})
         site.until(asked.is_set)
@@ -182,30 +97,29 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (port,) = free_ports(1)
     site = Site(folder / "home", port)
     seen = site.seen
-    server, config, pool, deploy, automate, worker, first_run = commands(fenced(PAGE, "bash")[0])
     (settle,) = commands_on(PAGE, "The review")
-    with site.going_on(server) as process, ThreadPoolExecutor() as threads:
+    with site.going_on(SERVER) as process, ThreadPoolExecutor() as threads:
         root = ready(folder)
         clean = Workspace(root).finished(LANDMARKS).outputs
         Workspace(root).manifest_path("metadata").unlink()
         wait_for(site.port, process, limit_s=120)
-        for command in (config, pool):
+        for command in (CONFIG, POOL):
             site.typed(command)
         # Three signs of life that do not come are long to wait for: here it is two.
         sooner = (ROOT / "flows/automations.yaml").read_text().replace("within: 90", "within: 60")
         (folder / "automations.yaml").write_text(sooner)
-        at_once = automate.replace("flows/automations.yaml", str(folder / "automations.yaml"))
+        at_once = AUTOMATE.replace("flows/automations.yaml", str(folder / "automations.yaml"))
         automated = threads.submit(site.typed, at_once)
-        site.typed(deploy)
+        site.typed(DEPLOY)
         automated.result()
         with contextlib.ExitStack() as stack:
-            with hanging_run(site, worker, root) as killed:
-                stack.enter_context(site.going_on(worker))
+            with hanging_run(site, root) as killed:
+                stack.enter_context(site.going_on(WORKER))
                 scrape = site.start("scrape", root)
                 seen["queued"] = [site.await_state(scrape, "Queued")]
             seen["first"] = ended(site, root, "annotate", 1)
             keep_setting(root / "hgld.toml", "review", "accept_proposals", False)
-            site.typed(first_run.replace("root=build", f"root={root}"))
+            site.typed(FIRST_RUN.replace("root=build", f"root={root}"))
             site.until(lambda: any(one["state_name"] == "Suspended" for one in site.runs_of(root)))
             (suspended,) = (one for one in site.runs_of(root) if one["state_name"] == "Suspended")
             seen["suspended"] = [suspended]
@@ -260,6 +174,36 @@ def test_a_run_that_was_killed_with_its_worker_is_found_and_the_next_one_ends_cl
     assert story.seen["zombie"][0]["state"]["type"] == "CRASHED"
     clean, rerun = story.seen["digests"]
     assert rerun == clean
+
+
+@pytest.mark.fault(112, "kill -9 of a Prefect worker and its run")
+def test_jobs_of_the_chain_that_were_killed_with_their_worker_end_clean_on_another(
+    story: Site, tmp_path: Path
+) -> None:
+    """As `make soak` has it of every job."""
+    chain = {
+        "scrape": ("metadata", "scrape"),
+        "cluster": ("cluster", "propose"),
+        "review": ("review",),
+        "annotate": ("annotate",),
+    }
+    for one in story.ask("automations/filter", {}):
+        story.ask(f"automations/{one['id']}", {"enabled": False}, "PATCH")
+    whole = story.home.parent / "build"
+    roots = {job: Path(shutil.copytree(whole, tmp_path / job)) for job in chain}
+    stages = {job: stages_of(roots[job], *steps) for job, steps in chain.items()}
+    for job, root in roots.items():
+        take_away(root, stages[job])
+    kill_worker(story, roots, [started_path(Workspace(root), job) for job, root in roots.items()])
+    assert not any(Workspace(root).manifest(job) for job, root in roots.items())
+    with story.going_on(WORKER):
+        again = [story.start(job, root, retries=0) for job, root in roots.items()]
+        for run in again:
+            story.await_state(run, "Completed")
+    for job, root in roots.items():
+        made, expected = ([*map(Workspace(one).manifest, stages[job])] for one in (root, whole))
+        assert [one and one.outputs for one in made] == [one and one.outputs for one in expected]
+        assert all(made)
 
 
 def test_a_notification_is_sent_by_the_lines_of_the_page(story: Site) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.flows.test_operating import PAGE, Site
-from tests.worlds.commands.readme import commands, fenced
+from tests.servers.flows.site import CONFIG, SERVER, Site
 from tests.worlds.commands.typed import run
 from tests.worlds.gldv2.files import write_tables
 from tests.worlds.wikimedia.lab import free_ports, wait_for
@@ -45,14 +44,13 @@ def database() -> Iterator[str]:
 
 def test_a_run_is_kept_in_postgresql(database: str, tmp_path: Path) -> None:
     (port,) = free_ports(1)
-    server, config, *_ = commands(fenced(PAGE, "bash")[0])
     address = f"postgresql+asyncpg://{database}"
     site = Site(tmp_path, port, more={"PREFECT_SERVER_DATABASE_CONNECTION_URL": address})
     write_tables(tmp_path / "gldv2")
     (tmp_path / "hgld.toml").write_text('[metadata]\nbase_url = "gldv2"\n')
-    with site.going_on(server) as process:
+    with site.going_on(SERVER) as process:
         wait_for(port, process, limit_s=120)
-        site.typed(config)
+        site.typed(CONFIG)
         run([sys.executable, "-c", _FLOW, "hgld.toml"], tmp_path, site.environment)
         (seen,) = site.ask("flow_runs/filter", {})
     site.client.close()

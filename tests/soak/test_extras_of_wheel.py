@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hgld.errors import how_to_install
-from tests.flows.test_extras import JOBS, extras
+from tests.flows.test_extras import JOBS, TRIED_AS_WHEEL, extras
 from tests.servers.test_packaging import built
 from tests.worlds.commands.linked import make_environment
 from tests.worlds.commands.once import made_once
@@ -21,12 +21,7 @@ from tests.worlds.commands.typed import run
 from tests.worlds.small_build import finish_build, write_inputs
 from tests.worlds.stub_encoder import stubbed_encoder
 
-_MORE = {
-    "docs": {"import sphinx, furo, myst_parser": ""},
-    "flows": {"from hgld.flows.jobs import build": ""},
-    "offline": {"from hgld.labels.embedding.encoders import MiniLmEncoder; MiniLmEncoder()": ""},
-    "ray": {"import ray.data": "", "hgld index --split index --run happier": "train"},
-}
+_JOBS = JOBS | TRIED_AS_WHEEL
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "extras", make)
 
 
-def test_each_extra_has_a_job() -> None:
-    assert {*JOBS, *_MORE} == {"", *extras() - {"all", "dev"}}
-
-
-@pytest.mark.parametrize("extra", [*JOBS, *_MORE])
+@pytest.mark.parametrize("extra", _JOBS)
 def test_the_wheel_with_an_extra_alone_does_its_job(extra: str, made: Path, tmp_path: Path) -> None:
     (wheel,) = made.glob("*.whl")
     chosen = f"[{extra}]" if extra else ""
@@ -53,7 +44,7 @@ def test_the_wheel_with_an_extra_alone_does_its_job(extra: str, made: Path, tmp_
     run([programs / "pip", "install", "--quiet", "--no-index", f"{wheel}{chosen}"], tmp_path)
     shutil.copytree(made / "build", tmp_path / "build")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    for typed, asked in (JOBS | _MORE)[extra].items():
+    for typed, asked in _JOBS[extra].items():
         program, *words = typed.split() if typed.startswith("hgld ") else ("python", "-c", typed)
         done = subprocess.run(
             [programs / program, *words],

@@ -5,7 +5,6 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from pyarrow.fs import LocalFileSystem
 
 from hgld.engine.store import Store, check_store_address, has_scheme, open_store
 from hgld.engine.workspace import Workspace
@@ -22,30 +21,6 @@ def there() -> str:
     with store.files.open_output_stream(f"{store.root}/a/file") as stream:
         stream.write(b"content")
     return store.base
-
-
-def test_a_file_is_sent_listed_read_copied_and_removed(there: str, tmp_path: Path) -> None:
-    store = open_store(there)
-    assert (store.base, store.root) == ("fsspec+memory://shelf/folder", "/shelf/folder")
-    (tmp_path / "b").write_bytes(b"b")
-    store.send(tmp_path / "b", "b")
-    store.copy("b", "c/d")
-    assert store.sizes() == {"a/file": 7, "b": 1, "c/d": 1}
-    assert (store.size("a/file"), store.size("none")) == (7, None)
-    store.remove("c")
-    store.remove("b")
-    assert store.sizes() == {"a/file": 7}
-    assert b"".join(store.chunks("a/file")) == b"content"
-
-
-def test_a_file_and_a_folder_are_each_removed_as_what_they_are(tmp_path: Path) -> None:
-    store = Store(base="s3://shelf", files=LocalFileSystem(), root=str(tmp_path))
-    (tmp_path / "folder").mkdir()
-    for name in ("file", "folder/file"):
-        (tmp_path / name).touch()
-    store.remove("file")
-    store.remove("folder")
-    assert not [*tmp_path.iterdir()]
 
 
 def test_what_a_store_refuses_is_said_with_the_address(tmp_path: Path) -> None:

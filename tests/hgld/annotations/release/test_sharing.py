@@ -172,6 +172,18 @@ def publish(folder: Path, to: str) -> Transfer:
     return publish_release(folder, to, HttpPolicy(), before=before)
 
 
+def follow_changes(release: Path, there: str, out: Path) -> None:
+    """Publishes a release, pulls it, and does both again only with what changes in it."""
+    assert publish(release, there) == (4, 0)
+    assert publish(release, there) == (0, 4)
+    assert pull(there, out) == (4, 0)
+    assert tree(out) == tree(release)
+    write_release(release, CHANGED)
+    assert publish(release, there) == (2, 2)
+    assert pull(there, out) == (2, 2)
+    assert tree(out) == tree(release)  # README.md is gone
+
+
 def test_a_release_comes_whole_and_what_is_there_is_not_fetched_again(
     server: FolderServer, release: Path, out: Path
 ) -> None:
@@ -304,19 +316,13 @@ def test_what_is_published_is_what_was_released(release: Path, out: Path) -> Non
 def test_the_hub_gets_a_release_in_one_commit_and_nothing_twice(
     hub: Hub, release: Path, out: Path
 ) -> None:
-    assert publish(release, ON_HUB) == (4, 0)
-    assert len(hub.commits) == 1
-    assert hub.files == tree(release)
-    first, before = hub.sha, tree(release)
-    assert publish(release, ON_HUB) == (0, 4)
-    write_release(release, CHANGED)
-    assert publish(release, ON_HUB) == (2, 2)
-    assert len(hub.commits) == 2
-    assert hub.files == tree(release)  # README.md is gone
-    pull(f"{ON_HUB}@{first}", out)
+    before = tree(release)
+    follow_changes(release, ON_HUB, out)
+    first, last = hub.commits
+    assert hub.at(first) == before
+    assert hub.at(last) == tree(release)
+    assert pull(f"{ON_HUB}@{first}", out) == (2, 2)
     assert tree(out) == before
-    assert pull(ON_HUB, out) == (2, 2)
-    assert tree(out) == tree(release)
 
 
 def test_what_the_hub_lacks_is_said(

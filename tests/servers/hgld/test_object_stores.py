@@ -186,20 +186,13 @@ def test_what_all_may_read_needs_no_login(bucket: str, release: Path, tmp_path: 
 
 
 def test_pictures_come_from_tars_in_a_bucket(
-    bucket: str, workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    bucket: str, workspace: Workspace, tmp_path: Path
 ) -> None:
     for number in range(2):
         add_tar(tmp_path / "gldv2", "train", number, images_tar([2 * number, 2 * number + 1]))
     there = upload(tmp_path / "gldv2", f"{bucket}/gldv2")
     config = ImagesConfig(base_url=there, train_tars=2, split="train")
     assert plan_images(workspace, config, "train").startswith("train: 2 of 2 tars")
-    (tmp_path / "wrong").write_bytes(b"not the tar")
-    open_store(there).send(tmp_path / "wrong", "train/images_001.tar")
-    report = run_images(workspace, config, "train")
-    assert report.manifest.failed == 1
-    assert caplog.text.count("arrived with MD5") == 3
-    upload(tmp_path / "gldv2", there)
-    assert run_images(workspace, config, "train").manifest.failed == 0
     own = Workspace(tmp_path / "own")
     of_folder = run_images(own, replace(config, base_url=str(tmp_path / "gldv2")), "train")
     assert run_images(workspace, config, "train").manifest.outputs == of_folder.manifest.outputs

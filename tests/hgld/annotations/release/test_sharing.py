@@ -368,10 +368,3 @@ def test_a_build_is_published_pulled_and_published_again(
     said("pull", public, "--out", "labels")
     assert versions(Path("labels")) == ["2.0.0", "1.0.0"]
     assert said("verify", "--root", "labels").endswith(" files are intact\n")
-
-    # A title is a release of its own.
-    reviewed.path("hgld.toml").write_text('[release]\ntitle = "Another"\n')
-    said(*publish)
-    assert versions(public) == ["2.0.1", "2.0.0", "1.0.0"]
-    refused = said("publish", *root, "--to", "https://example.org/labels", status=1)
-    assert len(refused.splitlines()) == 1

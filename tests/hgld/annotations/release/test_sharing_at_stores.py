@@ -21,6 +21,7 @@ from tests.hgld.annotations.release.test_sharing import (
     write_release,
 )
 from tests.hgld.annotations.release.worlds import tree
+from tests.worlds.stopped import Stopped
 
 SHELF = "fsspec+memory://shelf"
 
@@ -53,10 +54,6 @@ def test_a_release_is_published_pulled_and_sent_again_only_where_it_changed(
     assert objects(there) == tree(release)
 
 
-class _StopError(BaseException):
-    pass
-
-
 def stop_before(call: int, patch: pytest.MonkeyPatch) -> None:
     """Has the given call that changes a store raise, and none after it."""
     made = 0
@@ -66,7 +63,7 @@ def stop_before(call: int, patch: pytest.MonkeyPatch) -> None:
             nonlocal made
             made += 1
             if made == call:
-                raise _StopError
+                raise Stopped
             act(*arguments)
 
         return counting
@@ -90,7 +87,7 @@ def test_a_publish_stopped_before_any_request_is_ended_by_the_next(
             try:
                 publish(newer, there)
                 break
-            except _StopError:
+            except Stopped:
                 pass
         found = objects(there)
         if found.get(RELEASE_SUMS) == tree(newer)[RELEASE_SUMS]:

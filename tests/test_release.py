@@ -12,6 +12,7 @@ import yaml
 import hgld
 
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def test_the_version_and_its_date_are_in_the_citation_and_the_changelog() -> None:
@@ -23,8 +24,7 @@ def test_the_version_and_its_date_are_in_the_citation_and_the_changelog() -> Non
     )
     assert headings[0] == (hgld.__version__, cited["date-released"])
     assert cited["version"] == hgld.__version__
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert cited["license"] == project["license"]
+    assert cited["license"] == PROJECT["license"]
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,4 @@ def test_github_runs_the_lanes_of_the_makefile_on_the_python_of_the_project() ->
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (targets,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert lanes == {*targets.split()} - {"demo", "docs", "packages"}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert f"container: python:{project['requires-python'].removeprefix('>=')}-" in text
+    assert f"container: python:{PROJECT['requires-python'].removeprefix('>=')}-" in text

@@ -36,33 +36,18 @@ from tests.worlds.commands.readme import ROOT, commands_on
 from tests.worlds.commands.typed import only_line, said
 from tests.worlds.gldv2.files import add_tar, images_tar
 
-_SERVER = """
-import sys
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
-server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-"""
 _NO_LIMIT = 1 << 30
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The host and port of an S3 server."""
-    started = subprocess.Popen(
-        [sys.executable, "-c", _SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert started.stdin
-    assert started.stdout
-    yield f"127.0.0.1:{started.stdout.readline().strip()}"
-    started.stdin.close()
-    started.wait()
-    started.stdout.close()
+    from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "{}:{}".format(*server.get_host_and_port())
+    server.stop()
 
 
 @pytest.fixture

@@ -68,6 +68,7 @@ def test_any_other_address_is_refused_and_no_key_is_shown(address: str) -> None:
     with pytest.raises(InputError, match="must") as caught:
         open_store(address)
     assert "key" not in str(caught.value)
+    assert ("AWS_SECRET_ACCESS_KEY" in str(caught.value)) == ("key@" in address)
     assert has_scheme(address)
     assert not has_scheme(f"./{address}")
 

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from hgld.benchmarks.retrieval.results import Results, read_results
+from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import load_step, run_step
 from hgld.flows.steps import Sections
@@ -19,10 +19,6 @@ SECTIONS: Sections = {
     "benchmark": {"runs": ["by-place"], "hierarchy": ["kind", "place"]}
     | {"device": "cpu", "workers": 0},
 }
-
-
-def figure(results: Results, metric: str) -> float:
-    return results.row("after by-place", metric).mean
 
 
 def test_a_run_by_place_is_validated_by_place_and_measured_by_each_hierarchy_once(
@@ -42,7 +38,8 @@ def test_a_run_by_place_is_validated_by_place_and_measured_by_each_hierarchy_onc
         ["landmark", "super-category", "natural / human-made"],
         ["landmark", "place", "country", "continent"],
     ]
-    assert figure(kind, "h_ap") != figure(place, "h_ap")
+    by_kind, by_place = (one.row("after by-place", "h_ap").mean for one in (kind, place))
+    assert by_kind != by_place
     # Of the landmark whose country nobody knows, only images of itself are certain.
     queries = place.row("after by-place", "ap_country").queries
     assert queries is not None

@@ -28,21 +28,18 @@ def test_what_cannot_be_done_is_one_line_and_a_status(tmp_path: Path) -> None:
         (["demo", "--live"], "--contact"),
         (["demo", "--contact", "a@b.c"], "--live"),
         (["images", "--contact", "a@b.c"], "--from urls"),
+        (["verify"], "does not exist"),
+        (["status"], "does not exist"),
     ):
         line = only_line(*words, "--root", tmp_path / "build")
         assert line.startswith("error: ")
         assert word in line
 
 
-@pytest.mark.parametrize(
-    ("text", "word"), [("[scarpe]\n", "[scarpe]"), ("[train]\nepochs = 'x'", "epochs")]
-)
-def test_a_wrong_setting_is_refused_before_anything_starts(
-    workspace: Workspace, text: str, word: str
-) -> None:
+def test_a_wrong_setting_is_refused_before_anything_starts(workspace: Workspace) -> None:
     workspace.root.mkdir()
-    workspace.path("hgld.toml").write_text(text)
-    assert word in only_line("build", "--root", workspace.root)
+    workspace.path("hgld.toml").write_text("[train]\nepochs = 'x'")
+    assert "epochs" in only_line("build", "--root", workspace.root)
     assert [path.name for path in workspace.root.iterdir()] == ["hgld.toml"]
 
 

@@ -108,16 +108,6 @@ def test_a_label_that_is_not_clear_is_named(tmp_path: Path) -> None:
     assert "row 3" in str(cluster(tmp_path, ["label"], ["lake"], [" "]).exception)
 
 
-def test_options_that_need_one_another_say_so() -> None:
-    for *words, missing in (
-        ("cluster", "--labels", "list.csv", "--out"),
-        ("cluster", "--out", "folder", "--labels"),
-        ("cluster", "--encoder", "minilm", "--labels"),
-        ("fill", "--labelled", "list.csv", "--categories"),
-    ):
-        assert missing in str(invoke(*words).exception)
-
-
 def test_a_build_that_was_scraped_is_no_place_for_a_list(tmp_path: Path) -> None:
     build = Workspace(tmp_path / "out")
     write_scrape(build, class_rows({("train", 1): [("Q9", "castle")]}))

@@ -28,6 +28,10 @@ def test_what_cannot_be_done_is_one_line_and_a_status(tmp_path: Path) -> None:
         (["demo", "--live"], "--contact"),
         (["demo", "--contact", "a@b.c"], "--live"),
         (["images", "--contact", "a@b.c"], "--from urls"),
+        (["cluster", "--labels", "list.csv"], "--out"),
+        (["cluster", "--out", "folder"], "--labels"),
+        (["cluster", "--encoder", "minilm"], "--labels"),
+        (["fill", "--labelled", "list.csv"], "--categories"),
         (["verify"], "does not exist"),
         (["status"], "does not exist"),
     ):

@@ -1,17 +1,13 @@
 """A model by place: trained, watched and measured, beside the same by kind."""
 
 import shlex
-import shutil
 from pathlib import Path
 
-import pytest
-
-from hgld.benchmarks.retrieval.results import Results, read_results
+from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import load_step, run_step
 from hgld.flows.steps import Sections
 from tests.worlds.benchmark_builds import write_build
-from tests.worlds.commands.once import made_once
 from tests.worlds.commands.readme import ROOT, fenced
 from tests.worlds.commands.typed import said
 
@@ -25,37 +21,25 @@ SECTIONS: Sections = {
 }
 
 
-@pytest.fixture
-def build(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    def make(folder: Path) -> None:
-        write_build(Workspace(folder / "build"), train_views=4)
-        run_step(folder / "build", load_step("train", SECTIONS))
-
-    shutil.copytree(made_once(tmp_path_factory, "by-place", make), tmp_path, dirs_exist_ok=True)
-    return Workspace(tmp_path / "build")
-
-
-def figure(results: Results, metric: str) -> float:
-    return results.row("after by-place", metric).mean
-
-
-def test_a_run_by_place_is_validated_by_place(build: Workspace) -> None:
-    log = build.path("runs/by-place/metrics.jsonl").read_text(encoding="utf-8")
-    assert "h_ap" in log
+def test_a_run_by_place_is_validated_by_place_and_measured_by_each_hierarchy_once(
+    tmp_path: Path,
+) -> None:
+    build = Workspace(tmp_path / "build")
+    write_build(build, train_views=4)
+    run_step(build.root, load_step("train", SECTIONS))
+    assert "h_ap" in build.path("runs/by-place/metrics.jsonl").read_text(encoding="utf-8")
     assert "unknown" in build.path("runs/by-place/run.html").read_text(encoding="utf-8")
-
-
-def test_the_same_embeddings_are_measured_by_each_hierarchy_and_once(build: Workspace) -> None:
     _, hierarchies, *_ = fenced(ROOT / "docs/training.md", "bash")
     words = shlex.split(hierarchies.splitlines()[-1])
-    said(*words[1:], "--device", "cpu", "--workers", "0", folder=build.root.parent)
+    said(*words[1:], "--device", "cpu", "--workers", "0", folder=tmp_path)
     kind, place = (read_results(build.path(f"benchmarks{by}")) for by in ("", "/by/place"))
     titles = [[level.title for level in one.levels] for one in (kind, place)]
     assert titles == [
         ["landmark", "super-category", "natural / human-made"],
         ["landmark", "place", "country", "continent"],
     ]
-    assert figure(kind, "h_ap") != figure(place, "h_ap")
+    by_kind, by_place = (one.row("after by-place", "h_ap").mean for one in (kind, place))
+    assert by_kind != by_place
     # Of the landmark whose country nobody knows, only images of itself are certain.
     queries = place.row("after by-place", "ap_country").queries
     assert queries is not None

@@ -1,7 +1,6 @@
 """`hgld cluster --labels` and `hgld fill --labelled`."""
 
 import csv
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ from hgld.flows.fill_list import FILLED_LIST
 from hgld.flows.label_list import RESULT
 from tests.hgld.labels.fills.worlds import PLACES, URL
 from tests.worlds.builders import class_rows, write_scrape
-from tests.worlds.commands.once import made_once
 from tests.worlds.commands.typed import invoke
-from tests.worlds.stub_encoder import stubbed_encoder
 
 HEADER = ["category", "hierarchical_label", "natural_or_human_made"]
 ROWS = [
@@ -51,21 +48,16 @@ def clustered(folder: Path, *rows: Sequence[object]) -> list[dict[str, Any]]:
     return proposed
 
 
-@pytest.fixture(scope="module")
-def listed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the list of `NAMES`, clustered."""
-    with stubbed_encoder():
-        return made_once(tmp_path_factory, "listed", lambda one: clustered(one, ["label"], *NAMES))
-
-
 def fill(folder: Path, labelled: Iterable[Sequence[str]], asked: Iterable[str] = "x") -> Result:
     known = written(folder / "labelled.csv", [HEADER, *labelled])
     names = written(folder / "asked.csv", [["category"], *([each] for each in asked)])
     return invoke("fill", "--labelled", known, "--categories", names, "--out", folder / "out")
 
 
-def test_a_list_of_labels_only_is_clustered_and_proposed(listed: Path) -> None:
-    rows = pq.read_table(listed / "out" / RESULT).to_pylist()
+def test_labels_only_are_clustered_and_proposed_the_same_elsewhere_and_in_a_longer_list(
+    tmp_path: Path,
+) -> None:
+    rows = clustered(tmp_path / "here", ["label"], *NAMES)
     told = ("label", "class_qid", "proposed_label", "proposed_natural_or_human_made")
     assert [[row[name] for name in told] for row in rows[:3]] == [
         ["waterfall", None, "waterfall", "natural"],
@@ -74,6 +66,12 @@ def test_a_list_of_labels_only_is_clustered_and_proposed(listed: Path) -> None:
     ]
     assert {row["proposed_action"] for row in rows} == {"accept"}
     assert all(0 <= row["confidence"] <= 1 and row["evidence"] for row in rows)
+    clustered(tmp_path / "there", ["label"], *NAMES)
+    here, there = (tmp_path / name / "out" / RESULT for name in ("here", "there"))
+    assert here.read_bytes() == there.read_bytes()
+    _, *longer = clustered(tmp_path / "here", ["label"], ["footbridge"], *NAMES)
+    clusters = [[(row["label"], row["cluster_id"]) for row in each] for each in (rows, longer)]
+    assert clusters[0] == clusters[1]
 
 
 def test_each_q_id_is_a_row_a_q_id_under_two_labels_is_two_and_a_column_not_read_is_named(
@@ -98,19 +96,6 @@ def test_each_q_id_is_a_row_a_q_id_under_two_labels_is_two_and_a_column_not_read
     assert "'note'" in warning.getMessage()
 
 
-def test_a_longer_list_keeps_the_clusters(listed: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(listed, tmp_path / "copy")
-    first = pq.read_table(folder / "out" / RESULT).to_pylist()
-    _, *after = clustered(folder, ["label"], ["footbridge"], *NAMES)
-    clusters = [[(row["label"], row["cluster_id"]) for row in rows] for rows in (first, after)]
-    assert clusters[0] == clusters[1]
-
-
-def test_the_same_list_has_the_same_bytes_elsewhere(listed: Path, tmp_path: Path) -> None:
-    clustered(tmp_path, ["label"], *NAMES)
-    assert (tmp_path / "out" / RESULT).read_bytes() == (listed / "out" / RESULT).read_bytes()
-
-
 def test_a_label_that_is_not_clear_is_named(tmp_path: Path) -> None:
     for column, *values, word in (
         ("count", "1", "many", "got 'many'"),
@@ -121,16 +106,6 @@ def test_a_label_that_is_not_clear_is_named(tmp_path: Path) -> None:
         assert word in str(cluster(tmp_path, ["label", column], *rows).exception)
         assert not (tmp_path / "out").exists()
     assert "row 3" in str(cluster(tmp_path, ["label"], ["lake"], [" "]).exception)
-
-
-def test_options_that_need_one_another_say_so() -> None:
-    for *words, missing in (
-        ("cluster", "--labels", "list.csv", "--out"),
-        ("cluster", "--out", "folder", "--labels"),
-        ("cluster", "--encoder", "minilm", "--labels"),
-        ("fill", "--labelled", "list.csv", "--categories"),
-    ):
-        assert missing in str(invoke(*words).exception)
 
 
 def test_a_build_that_was_scraped_is_no_place_for_a_list(tmp_path: Path) -> None:

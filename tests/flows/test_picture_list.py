@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import shutil
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -105,15 +104,6 @@ def test_the_build_goes_on_without_the_list_and_has_nothing_to_do(built: Workspa
     assert ": done," not in told
     assert ": done," not in again
     assert "saved" not in again
-
-
-def test_the_answers_are_replayed_without_a_network(built: Workspace, tmp_path: Path) -> None:
-    other = Workspace(tmp_path / "build")
-    for folder in ("raw", "metadata", "stages"):
-        shutil.copytree(built.path(folder), other.path(folder))
-    said("scrape", "--replay", "--force", "--root", other.root)
-    for dataset in (CATEGORIES, CLASSES):
-        assert other.read(dataset).equals(built.read(dataset))
 
 
 def write_rows(folder: Path, columns: str, *rows: str) -> Path:

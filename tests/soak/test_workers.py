@@ -14,7 +14,6 @@ import pytest
 
 from hgld.benchmarks.labels.agreement import AGREEMENT_FILE
 from hgld.benchmarks.retrieval.config import result_files
-from hgld.engine.stage import started_path
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import STEPS, keep_setting
 from hgld.scrape.refresh import REFRESH_STAGE
@@ -24,9 +23,8 @@ from tests.servers.flows.site import (
     DEPLOY,
     POOL,
     SERVER,
-    WORKER,
     Site,
-    kill_worker,
+    end_after_kill,
     stages_of,
     take_away,
 )
@@ -137,15 +135,7 @@ def test_jobs_that_were_killed_with_their_worker_end_clean_on_another(
             take_away(root, stages[job])
     killed = {job: job if job in done else done[-1] for job, done in stages.items()}
     with wikimedia(*(roots[job] for job in jobs if job in _ASKING)):
-        marks = [started_path(Workspace(roots[job]), killed[job]) for job in jobs]
-        kill_worker(site, roots, marks)
-        assert all(mark.exists() for mark in marks)
-        assert not any(Workspace(roots[job]).manifest(killed[job]) for job in jobs)
-        with site.going_on(WORKER):
-            again = {job: site.start(job, root, retries=0) for job, root in roots.items()}
-            for job, run in again.items():
-                state = site.await_state(run, "Completed", "Failed", "Crashed")["state"]
-                assert state["name"] == "Completed", (job, state["message"])
+        end_after_kill(site, killed, roots)
     for job, root in roots.items():
         expected = whole / ("asked" if job in _ASKING else "build")
         assert outputs_of(root, stages[job]) == outputs_of(expected, stages[job]), job

@@ -28,21 +28,22 @@ def test_what_cannot_be_done_is_one_line_and_a_status(tmp_path: Path) -> None:
         (["demo", "--live"], "--contact"),
         (["demo", "--contact", "a@b.c"], "--live"),
         (["images", "--contact", "a@b.c"], "--from urls"),
+        (["cluster", "--labels", "list.csv"], "--out"),
+        (["cluster", "--out", "folder"], "--labels"),
+        (["cluster", "--encoder", "minilm"], "--labels"),
+        (["fill", "--labelled", "list.csv"], "--categories"),
+        (["verify"], "does not exist"),
+        (["status"], "does not exist"),
     ):
         line = only_line(*words, "--root", tmp_path / "build")
         assert line.startswith("error: ")
         assert word in line
 
 
-@pytest.mark.parametrize(
-    ("text", "word"), [("[scarpe]\n", "[scarpe]"), ("[train]\nepochs = 'x'", "epochs")]
-)
-def test_a_wrong_setting_is_refused_before_anything_starts(
-    workspace: Workspace, text: str, word: str
-) -> None:
+def test_a_wrong_setting_is_refused_before_anything_starts(workspace: Workspace) -> None:
     workspace.root.mkdir()
-    workspace.path("hgld.toml").write_text(text)
-    assert word in only_line("build", "--root", workspace.root)
+    workspace.path("hgld.toml").write_text("[train]\nepochs = 'x'")
+    assert "epochs" in only_line("build", "--root", workspace.root)
     assert [path.name for path in workspace.root.iterdir()] == ["hgld.toml"]
 
 
@@ -123,10 +124,6 @@ def test_the_first_half_of_a_build_waits_for_a_review_and_says_how_to_go_on(tmp_
     line = only_line("build", "--root", workspace.root, status=3)
     assert "hgld review --root" in line
     assert "--accept-proposals" in line
-    path.write_text(path.read_text().replace("clusters = 4", "clusters = 3"))
-    stages = stages_of(workspace.root)
-    states = [stages[name]["state"] for name in ("scrape", "cluster", "review", "train")]
-    assert states == ["done", "stale", "missing", "missing"]
 
 
 def test_brackets_in_a_table_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,17 +88,6 @@ def test_a_stage_that_is_stopped_says_so_and_goes_on_to_the_same_result(
     assert outputs_of(copied, name) == outputs_of(small_build, name)
 
 
-def ended_by(code: str, barrier: Path, words: Sequence[str], *numbers: int) -> tuple[int, str]:
-    """Runs a program until it hangs, and sends it signals; returns its exit status and stderr."""
-    command = [sys.executable, "-c", code, *words]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        reach(barrier, lambda: process.poll() is None)
-        for number in numbers:
-            process.send_signal(number)
-        errors = process.communicate(timeout=60)[1]
-    return process.returncode, errors
-
-
 def test_a_command_is_stopped_while_a_package_loads(tmp_path: Path) -> None:
     (tmp_path / "torch").mkdir()
     text = f"import pathlib, time\npathlib.Path({str(tmp_path)!r}, 'loads').touch()\n"
@@ -108,25 +97,20 @@ def test_a_command_is_stopped_while_a_package_loads(tmp_path: Path) -> None:
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from hgld.flows.cli.commands import main; main()"
     )
-    words = ["train", "--root", str(tmp_path / "build")]
-    ended = ended_by(code, tmp_path / "loads", words, signal.SIGINT)
-    assert ended == (128 + signal.SIGINT, STOPPED)
+    command = [sys.executable, "-c", code, "train", "--root", str(tmp_path / "build")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        reach(tmp_path / "loads", lambda: process.poll() is None)
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=60)[1]
+    assert (process.returncode, errors) == (128 + signal.SIGINT, STOPPED)
 
 
-def test_a_hang_up_that_is_ignored_stops_nothing(tmp_path: Path) -> None:
-    code = (
-        "import signal, sys, time; from pathlib import Path; from hgld.flows.cli import commands\n"
-        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"  # as `nohup` does
-        "def app():\n"
-        "    Path(sys.argv[1]).touch()\n"
-        "    while True: time.sleep(0.1)\n"
-        "commands.app = app\n"
-        "commands.main()"
-    )
-    hangs = tmp_path / "hangs"
-    # The system hands over the lower number first: a hang-up that counted would be the status.
-    ended = ended_by(code, hangs, [str(hangs)], signal.SIGHUP, signal.SIGTERM)
-    assert ended == (128 + signal.SIGTERM, STOPPED)
+def test_a_hang_up_that_is_ignored_stops_nothing() -> None:
+    with process_put_back():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+        with ended_by_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_a_library_that_makes_another_error_of_it_changes_nothing(

@@ -81,13 +81,6 @@ def test_what_a_build_keeps_beside_its_tables_is_compared_too(built: Workspace) 
     assert all(mend in found[path] for path, mend in mends.items()), found
 
 
-def test_what_holds_no_build_is_no_whole_build(built: Workspace, tmp_path: Path) -> None:
-    for command in ("verify", "status"):
-        done = invoke(command, "--root", tmp_path / "other")
-        assert isinstance(done.exception, InputError)
-        assert str(built.root) in str(done.exception)  # a build nearby
-
-
 def test_what_cannot_be_checked_without_a_package_says_which(
     built: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,6 @@ from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
 from hgld.http.transfer import download
 from tests.worlds.gldv2.faulty_server import FaultyServer, faulty, redirect, rest
-from tests.worlds.gldv2.files import TABLES
 from tests.worlds.gldv2.folder_server import FolderServer
 from tests.worlds.wikimedia.faults import Fault, Fields, drip, send
 
@@ -177,10 +176,6 @@ def test_a_part_that_is_read_is_the_one_that_was_asked_for(lie: Fault) -> None:
         assert source.read_part("file", 0, 10) == CONTENT[:10]
 
 
-NAME = "train.csv"
-RIGHT = TABLES[NAME].encode()
-
-
 def test_a_file_that_a_server_or_folder_lacks_is_not_found(
     tables_server: FolderServer, tables: Path, tmp_path: Path
 ) -> None:
@@ -201,7 +196,7 @@ def test_a_server_or_folder_that_is_not_there_is_an_error(tmp_path: Path) -> Non
     with open_source("http://127.0.0.1:1") as source:
         for ask in (source.size, lambda name: source.fetch(name, tmp_path / "copy")):
             with pytest.raises(FetchError, match=r"127\.0\.0\.1:1"):
-                ask(NAME)
+                ask("train.csv")
     with pytest.raises(FetchError, match="nowhere"), open_source(str(tmp_path / "nowhere")):
         pass
 

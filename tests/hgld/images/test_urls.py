@@ -1,12 +1,13 @@
 """Pictures from their addresses: politely, each failure with its reason, only failures again."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from PIL import Image
 
+import hgld
 from hgld.engine.stage import StageReport
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
@@ -84,8 +85,8 @@ def test_each_picture_is_asked_for_once_and_recorded_with_its_address(
 ) -> None:
     report = run(workspace, contact="me@example.org")
     assert (report.manifest.failed, report.manifest.problems) == (0, 0)
-    (agent,) = published.agents
-    assert re.fullmatch(r"hgld/\S+ \(me@example\.org\) python-requests/\S+", agent)
+    library = f"python-requests/{requests.__version__}"
+    assert published.agents == {f"hgld/{hgld.__version__} (me@example.org) {library}"}
     assert published.hits == {path_of(number): 1 for number in range(6)}
     row = rows(workspace)[image_id(3)]
     assert row["tar"] == f"{published.url}/{path_of(3)}"

@@ -5,7 +5,7 @@ import pytest
 from hgld.scrape.knowledge import Failure, Knowledge, superclasses
 from hgld.scrape.rows import rows_of_evidence, rows_of_landmark, rows_of_superclasses
 from hgld.scrape.wikimedia.commons import CommonsPages, Landing
-from hgld.scrape.wikimedia.wikidata import CATEGORY_ITEM, Entities, Entity, Found
+from hgld.scrape.wikimedia.wikidata import Entities, Entity, Found
 from tests.worlds.wikimedia import answers
 from tests.worlds.wikimedia.answers import answer_of, entity_with, read_pages, soft_page
 
@@ -99,11 +99,10 @@ def test_superclasses_are_those_of_what_classes_were_merged_into_each_once() -> 
 _ROW = {"split": "index", "landmark_id": 7, "category": "http://x/wiki/A"}
 
 
-def _known(qid: str = "Q1", **page: object) -> Knowledge:
+def _known(qid: str = "Q1") -> Knowledge:
     """Returns what is known of page A with an item, and of classes Q10, Q11 (merged) and Q12."""
-    props = {"pageprops": {"wikibase_item": qid}} if qid else {}
-    pages = [{"title": "A", "pageid": 1, "revisions": [{"revid": 5}], **props, **page}]
-    known = Knowledge(pages=read_pages(["A"], {"pages": pages}))
+    page = {"title": "A", "revisions": [{"revid": 5}], "pageprops": {"wikibase_item": qid}}
+    known = Knowledge(pages=read_pages(["A"], {"pages": [page]}))
     tower, turm = Entity(labels=(("en", "tower"),)), Entity(labels=(("mul", "Turm"),))
     known.classes.update(
         {"Q10": tower, "Q9": turm, "Q11": Entity(merged_into="Q9"), "Q12": Entity()}
@@ -125,28 +124,14 @@ def test_a_landmark_has_a_row_of_each_class_by_number_merged_ones_once() -> None
     ]
 
 
-def test_a_landmark_without_classes_says_where_its_way_ended_or_failed() -> None:
-    def end(known: Knowledge, url: str = "http://x/wiki/A") -> tuple[str, str | None]:
-        row, classes = rows_of_landmark({**_ROW, "category": url}, known)
-        assert classes == []
-        assert row.get("qid") == ("Q1" if row["status"] == "no_p31" else None)
-        assert row.get("page_title") != ""  # it is null
-        return row["status"], row["error"]
-
+def test_a_landmark_that_cannot_have_an_item_or_whose_item_failed_says_so() -> None:
+    row, classes = rows_of_landmark(_ROW, _known("L5"))
+    assert (row["status"], row.get("qid"), classes) == ("no_item", None, [])
+    assert "L5" in str(row["error"])
     known = _known()
-    known.items.update({"Q1": entity_with("P31", CATEGORY_ITEM)})
-    assert end(known) == ("no_p31", None)
-    assert end(_known("")) == ("no_item", None)
-    status, error = end(_known("L5"))
-    assert (status, "L5" in str(error)) == ("no_item", True)
-    assert end(_known(missing=True)) == ("no_page", None)
-    status, error = end(known, "nowhere")
-    assert (status, "nowhere" in str(error)) == ("no_page", True)
-    # Or what could not be learned.
-    known = _known()
-    known.items.failed["Q1"], known.pages.failed["B"] = "no item", "no page"
-    assert end(known) == ("failed", "no item")
-    assert end(known, "http://x/wiki/B") == ("failed", "no page")
+    known.items.failed["Q1"] = "no item"
+    row, classes = rows_of_landmark(_ROW, known)
+    assert (row["status"], row["error"], classes) == ("failed", "no item", [])
 
 
 def test_superclasses_stand_at_their_smallest_depth_and_never_above_themselves() -> None:

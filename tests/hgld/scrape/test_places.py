@@ -7,7 +7,6 @@ import pytest
 from hgld.scrape.places import place_row
 from hgld.scrape.wikimedia.wikidata import Entities, Entity, Statement
 
-EARTH, MOON = "Q2", "Q405"
 AROUND = {
     "Q10": "P17:Q10 P297:FR P30:Q46",  # a country
     "Q11": "P17:Q11 P297:TR P30:Q46 P30:Q48",  # on two continents
@@ -37,11 +36,10 @@ _OF_COUNTRY = ("country_code", "continent")
 _NUMBERS = ("latitude", "longitude", "coordinate_precision")
 
 
-def _row(told: str, known: dict[str, str] | None = None) -> dict[str, Any]:
+def _row(told: str) -> dict[str, Any]:
     """Returns the row of an item of which this is said."""
     entities = Entities()
-    items = {"Q1": told, **AROUND, **(known or {})}
-    entities.update({qid: _entity(qid, text) for qid, text in items.items()})
+    entities.update({qid: _entity(qid, text) for qid, text in {"Q1": told, **AROUND}.items()})
     return place_row({"split": "train", "landmark_id": 1, "qid": "Q1"}, entities)
 
 
@@ -84,11 +82,7 @@ def test_coordinates_are_the_finest_on_earth(
     row = _row(told)
     assert tuple(row.get(name) for name in _NUMBERS) == numbers
     assert row["place_missing"]["coordinates"] == why
-
-
-def test_an_item_on_the_moon_is_said_to_be_there() -> None:
-    assert _row("P625:Q405@5,5")["globe_qid"] == MOON
-    assert _row("P625:Q2@5,5")["globe_qid"] == EARTH
+    assert row.get("globe_qid") == {"none": None, "not_on_earth": "Q405"}.get(why or "", "Q2")
 
 
 @pytest.mark.parametrize(

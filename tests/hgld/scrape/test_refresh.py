@@ -19,6 +19,7 @@ from tests.worlds.wikimedia.small import Server, edited
 def test_a_refresh_says_what_changed(small: Small) -> None:
     small.scrape()
     assert small.workspace.manifest("refresh") is None
+    assert not len(small.workspace.read(PLACE_CHANGES))
     with edited():
         small.scrape(refresh=True)
     columns = ("landmark_id", "change", "class_qid", "rank_before", "rank_after", "status_after")
@@ -48,15 +49,8 @@ def test_a_refresh_says_what_changed(small: Small) -> None:
         ("Q102", "gone", "Turm", None, 3, 0),
         ("Q103", "changed", "castle", "castle | keep", 2, 2),
     ]
-
-
-def test_a_refresh_says_what_changed_of_places(small: Small) -> None:
-    small.scrape()
-    assert not len(small.workspace.read(PLACE_CHANGES))
-    with edited():
-        small.scrape(refresh=True)
     rows = small.workspace.read(PLACE_CHANGES).to_pylist()
-    # Of 6 the item is another one, of which nothing was known.
+    # Of places, too; of 6 the item is another one, of which nothing was known.
     assert {row["landmark_id"] for row in rows} == {1, 2, 13}
     told = {row["column"]: (row["before"], row["after"]) for row in rows if row["landmark_id"] == 1}
     assert told["latitude"] == ("45.7042", None)

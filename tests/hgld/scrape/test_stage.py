@@ -1,6 +1,7 @@
 """The whole scrape against a small Wikimedia: settings, input, rows, archive, evidence."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,22 +131,18 @@ def test_an_unusable_list_is_refused(small: Small, tmp_path: Path, text: str, to
 
 
 @pytest.mark.parametrize(
-    ("name", "bad"),
+    ("name", "settings"),
     [
-        *(("commons", bad) for bad in ("commons.wikimedia.org", "http://x/w/api.php")),
-        ("sparql", "ftp://x/sparql"),
-        *(("keys_per_request", bad) for bad in (0, 501)),
-        ("superclass_depth", -1),
+        *(("commons", {"commons": bad}) for bad in ("commons.wikimedia.org", "http://x/w/api.php")),
+        ("sparql", {"sparql": "ftp://x/sparql"}),
+        *(("keys_per_request", {"keys_per_request": bad}) for bad in (0, 501)),
+        ("superclass_depth", {"superclass_depth": -1}),
+        ("replay and refresh", {"replay": True, "refresh": True}),
     ],
 )
-def test_a_setting_that_cannot_work_is_refused_by_its_name(name: str, bad: str | int) -> None:
+def test_settings_that_cannot_work_are_refused_by_name(name: str, settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=name):
-        ScrapeConfig(**{name: bad})  # type: ignore[arg-type] # wrong on purpose
-
-
-def test_a_replay_cannot_refresh() -> None:
-    with pytest.raises(ValueError, match="replay and refresh"):
-        ScrapeConfig(replay=True, refresh=True)
+        ScrapeConfig(**settings)
 
 
 def test_where_a_landmark_lies_is_followed_up_to_its_continent(scraped: Small) -> None:
@@ -157,15 +154,11 @@ def test_where_a_landmark_lies_is_followed_up_to_its_continent(scraped: Small) -
     assert tower["style_names"] == ["Q305"]
     assert (tower["latitude"], tower["longitude"]) == (45.7042, 9.6627)
     assert (tower["inception_year"], tower["inception_precision"]) == (1357, "year")
-    assert set(tower["place_missing"].values()) == {
-        None,
-        "none",
-    }  # it has all but the country's code
+    # It has all but the country's code.
+    assert set(tower["place_missing"].values()) == {None, "none"}
     assert (bare["status"], bare["place_missing"]["country"]) == ("no_item", "no_item")
-    facts = scraped.workspace.read(FACTS).to_pylist()
-    assert ("Q302", "P131", "Q303") in {
-        (one["qid"], one["property"], one["value"]) for one in facts
-    }
+    facts = scraped.workspace.read(FACTS, ["qid", "property", "value"]).to_pylist()
+    assert {"qid": "Q302", "property": "P131", "value": "Q303"} in facts
 
 
 def test_places_that_fail_hold_up_nothing_and_are_asked_for_again(
@@ -191,15 +184,6 @@ def test_places_that_fail_hold_up_nothing_and_are_asked_for_again(
     assert {row["status"] for row in done} == {"ok", "no_item"}
 
 
-_CLASSES = ["Q101", "Q102", "Q103", "Q104", "Q105"]
-Found = tuple[str, str | None, str | None]
-
-
-def _rows(workspace: Workspace) -> list[Found]:
-    rows = written(workspace, CLASS_EVIDENCE)
-    return [(row["class_qid"], row["property"], row["value"]) for row in rows]
-
-
 @pytest.mark.parametrize("fault", [reply(403, b"no"), reply(500, b"oops")])
 def test_evidence_that_fails_holds_up_nothing(small: Small, server: Server, fault: Fault) -> None:
     server.refuses = lambda service, text: service == "sparql" and "p:P1282 " in text
@@ -210,13 +194,15 @@ def test_evidence_that_fails_holds_up_nothing(small: Small, server: Server, faul
     assert report.manifest.failed == 0
     rows = written(small.workspace, CLASS_EVIDENCE)
     assert {(row["status"], row["property"]) for row in rows} == {("failed", None)}
-    assert [row["class_qid"] for row in rows if server.sparql in row["error"]] == _CLASSES
+    asked_for = ["Q101", "Q102", "Q103", "Q104", "Q105"]
+    assert [row["class_qid"] for row in rows if server.sparql in row["error"]] == asked_for
     assert not small.workspace.path(WIKIDATA_EVIDENCE).exists()
     server.refuses = None
     asked = len(server.hits)
     assert small.scrape().skipped
     assert len(server.hits) == asked + 2
-    assert _rows(small.workspace) == EVIDENCE
+    rows = small.workspace.read(CLASS_EVIDENCE).to_pylist()
+    assert [(row["class_qid"], row["property"], row["value"]) for row in rows] == EVIDENCE
 
 
 def test_a_contact_is_needed_only_for_what_is_missing(

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from hgld.engine.stage import started_path
 from hgld.engine.workspace import Workspace
 from hgld.flows.build import load_step, read_sections
 from tests.worlds.commands.readme import ROOT, commands, fenced
@@ -140,8 +141,15 @@ def take_away(root: Path, stages: Sequence[str]) -> None:
             path.unlink()
 
 
-def kill_worker(site: Site, roots: Mapping[str, Path], marks: Sequence[Path]) -> None:
-    """Starts a worker, and kills it and its runs when each is in a stage that leaves its mark."""
+def end_after_kill(site: Site, killed: Mapping[str, str], roots: Mapping[str, Path]) -> None:
+    """Kills a worker with a run of each job once it is in a stage; another worker ends them all.
+
+    Args:
+        site: of the worker; no job may start another one.
+        killed: job to its stage.
+        roots: job to its build, which lacks what the job makes.
+    """
+    marks = [started_path(Workspace(roots[job]), stage) for job, stage in killed.items()]
     here = f"{Path(__file__).parent / 'stopping'}{os.pathsep}{ROOT}"
     stopping = {"PYTHONPATH": here, "STOPPED_IN": os.pathsep.join(map(str, marks))}
     with replace(site, more=site.more | stopping).going_on(WORKER) as worker:
@@ -149,12 +157,19 @@ def kill_worker(site: Site, roots: Mapping[str, Path], marks: Sequence[Path]) ->
         def are_stopped() -> bool:
             told = ["ps", "-o", "stat=", "--ppid", str(worker.pid)]
             states = subprocess.run(told, capture_output=True, text=True).stdout.split()
-            return sum(state.startswith("T") for state in states) == len(roots)
+            return sum(state.startswith("T") for state in states) == len(killed)
 
         try:
-            for job, root in roots.items():
-                site.start(job, root, retries=0)
+            for job in killed:
+                site.start(job, roots[job], retries=0)
             site.until(are_stopped)
         finally:
             for pid in (worker.pid, *children_of(worker.pid)):
                 os.kill(pid, signal.SIGKILL)
+    assert all(mark.exists() for mark in marks)
+    assert not any(Workspace(roots[job]).manifest(stage) for job, stage in killed.items())
+    with site.going_on(WORKER):
+        again = {job: site.start(job, roots[job], retries=0) for job in killed}
+        for job, run in again.items():
+            state = site.await_state(run, "Completed", "Failed", "Crashed")["state"]
+            assert state["name"] == "Completed", (job, state["message"])

@@ -16,17 +16,24 @@ from tests.worlds.wikimedia.small import serving
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-def test_a_step_whose_rows_failed_runs_again_until_they_are_there(
+def test_a_step_whose_rows_failed_runs_again_until_they_are_there_or_it_asks_all_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = Workspace(tmp_path / "build")
     monkeypatch.setattr("hgld.flows.jobs.RETRY_AFTER_S", 0.01)
     with serving() as wikimedia:
         scrape_settings(workspace, wikimedia, "Tower", "Castle")
-        wikimedia.faults["sparql", 1] = reply(400, b"no")
+        for number in (1, 2, 3):  # both items, and each by itself
+            wikimedia.faults["sparql", number] = reply(400, b"no")
         state = run_flow("scrape", workspace.root, retries=1)
-        assert "sparql" in wikimedia.fired
-    assert state.is_completed(), state.message
+        assert [*wikimedia.fired].count("sparql") == 3
+        assert state.is_completed(), state.message
+        assert newest_generation(workspace) == 0
+        asked = len(wikimedia.hits)
+        assert run_flow("scrape", workspace.root, refresh=True).is_completed()
+    assert len(wikimedia.hits) - asked == 9  # as many as where nothing fails
+    assert newest_generation(workspace) == 1
+    assert workspace.path(REFRESH_REPORT).exists()
 
 
 def test_a_step_that_takes_too_long_is_stopped(
@@ -63,17 +70,3 @@ def test_settings_of_a_run_override_the_file_and_an_unknown_section_is_refused(
     refused = str(run_flow("embed", tmp_path, settings={"lables": {}}).message)
     assert "lables" in refused
     assert "metadata, scrape, " in refused
-
-
-def test_the_scrape_flow_refreshes_where_that_is_asked_for(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path / "build")
-    with serving() as wikimedia:
-        scrape_settings(workspace, wikimedia, "Tower", "Castle")
-        assert run_flow("scrape", workspace.root).is_completed()
-        assert newest_generation(workspace) == 0
-        asked = len(wikimedia.hits)
-        assert run_flow("scrape", workspace.root, refresh=True).is_completed()
-    assert asked > 0
-    assert len(wikimedia.hits) == 2 * asked
-    assert newest_generation(workspace) == 1
-    assert workspace.path(REFRESH_REPORT).exists()

@@ -18,6 +18,7 @@ from hgld.errors import InputError
 from hgld.tables import CATEGORIES, CLUSTERS
 from tests.servers.flows.conftest import log_of, run_flow, scrape_settings
 from tests.worlds.small_build import write_inputs
+from tests.worlds.stopped import raising
 from tests.worlds.wikimedia.faults import stall
 from tests.worlds.wikimedia.small import serving
 
@@ -63,32 +64,20 @@ def test_lines_and_progress_of_the_task_and_of_its_threads_are_in_the_log_once(
 
 
 @pytest.mark.fault(105, "refused run in Prefect")
-def test_a_refused_run_is_one_line_in_log_and_state(
+def test_a_refused_run_is_one_line_in_log_and_state_and_a_bug_shows_its_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    error = InputError("alpha must be\npositive, got -1; mend it")
+    def failed_by(error: Exception) -> tuple[str | None, list[str]]:
+        steps_do(monkeypatch, raising(error))
+        state = run_flow("annotate", tmp_path)
+        assert state.is_failed()
+        return state.message, log_of(state.state_details.flow_run_id)
 
-    def work() -> None:
-        raise error
-
-    steps_do(monkeypatch, work)
-    state = run_flow("annotate", tmp_path)
-    assert state.is_failed()
-    line = " ".join(str(error).split())
-    assert state.message == line
-    messages = log_of(state.state_details.flow_run_id)
-    assert messages[-1] == f"Finished in state Failed({line!r})"
-    assert not [one for one in messages if "Traceback" in one]
-
-
-def test_a_bug_still_shows_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def work() -> None:
-        raise ZeroDivisionError("a bug")
-
-    steps_do(monkeypatch, work)
-    state = run_flow("annotate", tmp_path)
-    assert state.is_failed()
-    text = "\n".join(log_of(state.state_details.flow_run_id))
+    line = "alpha must be positive, got -1; mend it"
+    message, log = failed_by(InputError(line.replace("positive", "\npositive")))
+    assert (message, log[-1]) == (line, f"Finished in state Failed({line!r})")
+    assert "Traceback" not in "\n".join(log)
+    text = "\n".join(failed_by(ZeroDivisionError("a bug"))[1])
     assert "Traceback" in text
     assert "ZeroDivisionError: a bug" in text
 

@@ -4,6 +4,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,12 +43,8 @@ def _row_of(row: dict[str, str]) -> Row:
 @pytest.fixture(scope="session")
 def scraped(lab: Lab, key: Key, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A scrape of all landmarks, made once; for reading only."""
-    config = ScrapeConfig(commons=lab.commons, sparql=lab.sparql)
-
-    def scrape(folder: Path) -> None:
-        run_scrape(Workspace(folder / "build"), config, write_landmarks(folder, key))
-
-    return Workspace(made_once(tmp_path_factory, "lab-scrape", scrape) / "build")
+    folder = made_once(tmp_path_factory, "lab-scrape", lambda folder: scrape_lab(lab, folder, key))
+    return Workspace(folder / "build")
 
 
 @pytest.fixture(scope="session")
@@ -59,13 +56,16 @@ def virtuoso(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         yield address
 
 
-def write_landmarks(folder: Path, urls: Iterable[str]) -> Path:
-    path = folder / "landmarks.csv"
+def scrape_lab(lab: Lab, folder: Path, urls: Iterable[str], **settings: Any) -> Workspace:  # noqa: ANN401
+    """Scrapes categories into the build `build` of a folder."""
+    workspace, path = Workspace(folder / "build"), folder / "landmarks.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["landmark_id", "category"])
         writer.writerows(enumerate(urls))
-    return path
+    config = ScrapeConfig(**{"commons": lab.commons, "sparql": lab.sparql, **settings})
+    run_scrape(workspace, config, path)
+    return workspace
 
 
 def found_rows(workspace: Workspace, urls: Sequence[str]) -> Key:

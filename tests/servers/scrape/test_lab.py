@@ -4,29 +4,16 @@ import csv
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hgld.engine.workspace import Workspace
-from hgld.scrape.archive import COMMONS_WIKITEXT
-from hgld.scrape.config import ScrapeConfig
-from hgld.scrape.stage import run_scrape
 from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, FACTS, PLACES, SUPERCLASSES
-from tests.servers.scrape.conftest import Key, first_key, write_landmarks, wrong_rows
+from tests.servers.scrape.conftest import Key, first_key, scrape_lab, wrong_rows
 from tests.worlds.second_lab import GONE, TRAPS, second_key
-from tests.worlds.second_lab.items import evidence_key
 from tests.worlds.second_lab.redirects import errors
 from tests.worlds.wikimedia.lab import Lab, lagging
 from tests.worlds.wikimedia.nginx import rate_limited
-from tests.worlds.wikimedia.scraping import kept_answers
-
-
-def _scrape(lab: Lab, folder: Path, key: Key, **settings: Any) -> Workspace:  # noqa: ANN401
-    workspace = Workspace(folder / "build")
-    config = ScrapeConfig(**{"commons": lab.commons, "sparql": lab.sparql, **settings})
-    run_scrape(workspace, config, write_landmarks(folder, key))
-    return workspace
 
 
 def test_every_landmark_ends_in_its_row_and_no_trap_is_fallen_into(
@@ -35,16 +22,6 @@ def test_every_landmark_ends_in_its_row_and_no_trap_is_fallen_into(
     assert wrong_rows(scraped, key) == {}
     statuses = {row.status for row in key.values()}
     assert statuses == {"ok", "no_page", "no_item", "no_p31", "redirect_loop"}
-
-
-def test_the_evidence_of_every_class_is_what_the_best_statements_say(scraped: Workspace) -> None:
-    rows = scraped.read(CLASS_EVIDENCE).to_pylist()
-    assert {row["status"] for row in rows} == {"ok"}
-    found = [(row["class_qid"], row["property"], row["value"]) for row in rows]
-    assert len(found) == len(set(found))
-    right = evidence_key()
-    classes = {qid for trap in TRAPS for qid in trap.classes}
-    assert {row for row in found if row[0] in classes} == right
 
 
 def test_where_every_item_lies_is_what_its_statements_of_today_say(
@@ -64,17 +41,6 @@ def test_where_every_item_lies_is_what_its_statements_of_today_say(
         numbers = [key[name] and str(float(key[name])) for name in ("latitude", "longitude")]
         key["latitude"], key["longitude"] = numbers
     assert found == right
-    why = {key["case"]: rows[qid]["place_missing"] for qid, key in right.items()}
-    assert why["moon"]["coordinates"] == "not_on_earth"
-    assert why["unknown_country"]["country"] == "unknown"
-    assert why["dissolved_many"]["country"] == "dissolved"
-    assert why["two_countries"]["country"] == "several"
-    assert why["no_continent"]["continent"] == "none"
-
-
-def test_an_answer_that_is_continued_is_read_to_its_end(scraped: Workspace) -> None:
-    chunks = [len(one.answer) for one in kept_answers(scraped.path(COMMONS_WIKITEXT))]
-    assert max(chunks) == 2
 
 
 def test_fewer_requests_are_made_than_the_services_are_promised(
@@ -82,7 +48,7 @@ def test_fewer_requests_are_made_than_the_services_are_promised(
 ) -> None:
     before = lab.requests()
     key = first_key(shared)
-    workspace = _scrape(lab, tmp_path, key)
+    workspace = scrape_lab(lab, tmp_path, key)
     answered = lab.requests() - before
     items = sum(1 for row in workspace.read(CATEGORIES).to_pylist() if row["qid"])
     kept = workspace.path("raw").glob("wikidata-*/*.json.gz")
@@ -97,7 +63,7 @@ def test_fewer_requests_are_made_than_the_services_are_promised(
 def test_categories_that_are_gone_are_followed_through_the_log(lab: Lab, tmp_path: Path) -> None:
     traps = second_key()
     key = {trap.url: traps[trap.name] for trap in GONE}
-    workspace = _scrape(lab, tmp_path, key, follow_moves=True)
+    workspace = scrape_lab(lab, tmp_path, key, follow_moves=True)
     assert wrong_rows(workspace, key) == {}
     said = workspace.read(CATEGORIES)["error"].to_pylist()
     assert {trap.name: error or "" for trap, error in zip(GONE, said, strict=True)} == errors()
@@ -108,7 +74,7 @@ def test_the_size_of_the_batches_and_a_lag_change_no_row(
 ) -> None:
     traps = {trap.url: key[trap.url] for trap in TRAPS}
     with lagging(lab, monkeypatch) as waits:
-        again = _scrape(lab, tmp_path, traps, keys_per_request=3)
+        again = scrape_lab(lab, tmp_path, traps, keys_per_request=3)
     # As long as MediaWiki says; its error answers are not in the archive.
     assert len(waits) == 1
     assert waits[0] >= 5
@@ -124,7 +90,7 @@ def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
     assert len({row.status for row in key.values()}) == 5
     with rate_limited(lab, tmp_path) as (address, log):
         services = {"commons": f"{address}/w/", "sparql": f"{address}/query"}
-        workspace = _scrape(lab, tmp_path, key, **services)
+        workspace = scrape_lab(lab, tmp_path, key, **services)
     assert wrong_rows(workspace, key) == {}
     answers = Counter(log.read_text().splitlines())
     for path, kept in (("/w/api.php", "commons-*"), ("/query", "wikidata-*")):
@@ -139,7 +105,7 @@ def test_a_rate_limit_is_obeyed_and_every_row_is_there_all_the_same(
 def test_another_sparql_engine_gives_the_same_rows(
     lab: Lab, key: Key, scraped: Workspace, virtuoso: str, tmp_path: Path
 ) -> None:
-    again = _scrape(lab, tmp_path, key, sparql=virtuoso)
+    again = scrape_lab(lab, tmp_path, key, sparql=virtuoso)
     for dataset in (CATEGORIES, CLASSES, SUPERCLASSES, CLASS_EVIDENCE, FACTS, PLACES):
         columns = [name for name in dataset.schema.names if name != "fetched_at"]
         assert again.read(dataset, columns) == scraped.read(dataset, columns)

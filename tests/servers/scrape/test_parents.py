@@ -3,13 +3,11 @@
 from pathlib import Path
 from urllib.parse import quote
 
-from hgld.engine.workspace import Workspace
 from hgld.scrape.archive import COMMONS_PARENTS
 from hgld.scrape.config import ScrapeConfig
 from hgld.scrape.parents import run_parents
-from hgld.scrape.stage import run_scrape
 from hgld.tables import PARENTS
-from tests.servers.scrape.conftest import write_landmarks
+from tests.servers.scrape.conftest import scrape_lab
 from tests.worlds.second_lab.parents import FOUND_IN_LAB
 from tests.worlds.wikimedia.lab import Lab
 from tests.worlds.wikimedia.scraping import kept_answers
@@ -18,13 +16,11 @@ from tests.worlds.wikimedia.scraping import kept_answers
 def test_every_category_has_its_parents_and_theirs_however_long_the_answer(
     lab: Lab, tmp_path: Path
 ) -> None:
-    workspace = Workspace(tmp_path / "build")
-    config = ScrapeConfig(commons=lab.commons, sparql=lab.sparql)
     names = (quote(title.replace(" ", "_"), safe=":") for title in FOUND_IN_LAB)
     urls = [f"http://commons.wikimedia.org/wiki/{name}" for name in names]
-    run_scrape(workspace, config, write_landmarks(tmp_path, urls))
+    workspace = scrape_lab(lab, tmp_path, urls)
     before = lab.requests()
-    run_parents(workspace, config)
+    run_parents(workspace, ScrapeConfig(commons=lab.commons, sparql=lab.sparql))
     rows = workspace.read(PARENTS).to_pylist()
     assert all(row["status"] == "ok" and row["fetched_at"] is not None for row in rows)
     found = {row["page_title"]: (row["parents"], row["grandparents"]) for row in rows}

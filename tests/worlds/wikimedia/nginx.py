@@ -48,12 +48,10 @@ _LIMITED_BY_CALLER = """
         location / {
             limit_req zone=agent burst=10 nodelay;
             limit_req zone=token burst=10 nodelay;
-            add_header Set-Cookie "caller=known" always;
             try_files /none @ok;
         }
         location @ok {
-            add_header Set-Cookie "caller=known" always;
-            return 200 "$http_cookie";
+            return 200;
         }
 """
 _FILES = """
@@ -86,7 +84,7 @@ def rate_limited(lab: Lab, folder: Path) -> Iterator[tuple[str, Path]]:
 
 @contextlib.contextmanager
 def limited_by_caller(agent: int, token: int, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Answers with the cookies that came, and with 429 to more than so many requests a minute.
+    """Answers with nothing, and with 429 to more than so many requests a minute.
 
     Args:
         agent: of an agent without a token.

@@ -205,7 +205,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
         length = int(request.headers.get("Content-Length", 0))
         sent = parse_qs(request.rfile.read(length).decode())
         form = {name: "".join(values) for name, values in sent.items()}
-        for name in ("User-Agent", "Accept-Encoding", "Authorization", "Host"):
+        for name in ("User-Agent", "Accept-Encoding", "Authorization", "Cookie", "Host"):
             form[name.lower()] = request.headers.get(name, "")
         service = {"w": "commons", "files": "files"}.get(request.path.split("/")[1], "sparql")
         fault = state.take(service, form)

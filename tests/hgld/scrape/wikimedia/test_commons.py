@@ -17,13 +17,6 @@ def _end(title: str, query: dict[str, Any]) -> Landing:
     return read_pages([title], query)[title]
 
 
-def test_a_page_gives_its_item_and_revision() -> None:
-    page: dict[str, Any] = {"title": "Category:A", "pageprops": {"wikibase_item": "Q1024"}}
-    page |= {"pageid": 4, "revisions": [{"revid": 77, "parentid": 0}]}
-    landing = Landing(title="Category:A", fetched_at=TIME, qid="Q1024", revision_id=77)
-    assert _end("Category:A", {"pages": [page]}) == landing
-
-
 def test_titles_are_matched_by_name_and_not_by_the_order_of_the_answer() -> None:
     # Two titles land on one page, and MediaWiki puts the pages that are missing first.
     query = {

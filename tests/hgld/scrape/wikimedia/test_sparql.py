@@ -15,36 +15,31 @@ from tests.worlds.wikimedia.engine import answered
 Query = Callable[[Sequence[str]], str]
 
 
-class _Engine:
-    """What a SPARQL engine makes of facts."""
-
-    def __init__(self, facts: Mapping[str, str]) -> None:
-        self._facts = facts
-
-    def ask(self, known: Entities, query: Query, qids: Iterable[str]) -> None:
-        qids = tuple(dict.fromkeys(qids))
-        text = query(qids)
-        answer = answered(text, self._facts, LABELS)
-        raw = RawAnswer("http://127.0.0.1/query", {"query": text}, qids, TIME, answer)
-        assert not known.doubt(raw)
-        known.add(raw)
+def _ask(known: Entities, facts: Mapping[str, str], query: Query, qids: Iterable[str]) -> None:
+    """Asks a SPARQL engine that knows facts."""
+    qids = tuple(dict.fromkeys(qids))
+    text = query(qids)
+    answer = answered(text, facts, LABELS)
+    raw = RawAnswer("http://127.0.0.1/query", {"query": text}, qids, TIME, answer)
+    assert not known.doubt(raw)
+    known.add(raw)
 
 
-def _lab(traps: Sequence[Trap]) -> _Engine:
-    return _Engine({qid: told for trap in traps for qid, told in trap.facts.items()})
+def _facts(traps: Sequence[Trap]) -> dict[str, str]:
+    return {qid: told for trap in traps for qid, told in trap.facts.items()}
 
 
 # One test for all: which of them a change of the code breaks depends on the change.
 def test_every_item_leads_to_its_landmark_and_classes_with_their_labels() -> None:
     traps = list(item_traps())
-    engine, items, classes = _lab(traps), Entities(), Entities()
+    facts, items, classes = _facts(traps), Entities(), Entities()
     starts = [qid for trap in traps for qid in trap.items.values()]
     while asked := [found.ask for qid in starts if (found := find(qid, items)).ask]:
-        engine.ask(items, queries.item_query, asked)
+        _ask(items, facts, queries.item_query, asked)
     landmarks = [find(qid, items) for qid in starts]
     qids = [qid for found in landmarks for qid in found.classes]
     while left := [end for qid in qids if (end := merged(qid, classes)) not in classes]:
-        engine.ask(classes, queries.class_query, left)
+        _ask(classes, facts, queries.class_query, left)
     for trap, found in zip(traps, landmarks, strict=True):
         ends = {merged(qid, classes) for qid in found.classes}
         assert (trap.name, found.qid, ends) == (trap.name, trap.qid, set(trap.classes))
@@ -58,7 +53,7 @@ def test_every_item_leads_to_its_landmark_and_classes_with_their_labels() -> Non
 def test_every_class_comes_with_the_evidence_of_its_best_statements() -> None:
     traps, known = list(evidence_traps()), Entities()
     firsts = [list(trap.facts)[1] for trap in traps]
-    _lab(traps).ask(known, queries.evidence_query, firsts)
+    _ask(known, _facts(traps), queries.evidence_query, firsts)
     ends = [merged(qid, known) for qid in firsts]
     assert ends == [qid for trap in traps for qid in trap.classes]
     asked = itertools.product(ends, EVIDENCE)
@@ -69,7 +64,7 @@ def test_every_class_comes_with_the_evidence_of_its_best_statements() -> None:
 
 def test_a_class_comes_with_what_it_was_merged_into_and_what_is_above_that() -> None:
     classes = Entities()
-    engine = _Engine({"Q13": "=Q10", "Q10": "P279:Q200 P279:Q21"})
-    engine.ask(classes, queries.class_query, ["Q13"])
+    facts = {"Q13": "=Q10", "Q10": "P279:Q200 P279:Q21"}
+    _ask(classes, facts, queries.class_query, ["Q13"])
     assert classes["Q13"].merged_into == "Q10"
     assert list(classes["Q10"].best("P279")) == ["Q21", "Q200"]

@@ -96,11 +96,6 @@ def test_an_item_is_read_by_either_scheme_and_by_its_id(text: str) -> None:
     assert entities["Q1"].best(INSTANCE_OF) == {"Q10": "normal"}
 
 
-def test_what_is_missing_is_asked_for() -> None:
-    assert find("Q1", Entities()) == Found(ask="Q1")
-    assert find("Q1", _entities(["Q1"], _same("Q1", "Q2"))) == Found(ask="Q2")
-
-
 def test_facts_that_are_no_longer_in_memory_are_as_they_were() -> None:
     qids = [f"Q{number}" for number in range(1, 2 * _MOST_NEAR + 2)]
     entities = _entities(qids, *(_statement(qid, f"{qid}0", "Preferred") for qid in qids))
@@ -153,49 +148,45 @@ _FIELD = (
 )
 
 
+_ODD: list[Binding] = [
+    {},
+    {"entity": {"value": 7}},
+    {"entity": "Q1", "property": {"value": "asked"}},
+    {"entity": {"value": f"{_WD}Q{1 << 63}"}, "property": {"value": "asked"}},
+    {"entity": {"value": f"{_WD}Q1"}},
+    {**_same("Q1", "Q2"), "property": {"value": "P32"}},
+    {**_statement("Q1", "Q2"), "rank": {"value": "http://wikiba.se/ontology#FineRank"}},
+    {**_statement("Q1", "Q2"), "rank": None},
+    {**_statement("Q1", "Q2"), "value": "Q2"},
+    *(_statement("Q1", odd) for odd in (f"Q{1 << 63}", "L5", "Q105\ud800")),
+    _evidence("P31", "wd:Q10"),
+    _evidence("P31", "ftp://www.wikidata.org/entity/Q10", kind="uri"),
+    _binding("Q1", "label", {"type": "literal", "value": "x"}),
+    _binding("Q1", "label", {"value": 7, "xml:lang": "en"}),
+    *(_label("Q1", "en", odd) for odd in ("a\nb", "a\0", "a\ud800")),
+    *(_evidence(prop, "urn:x", kind="uri") for prop in ("P1282", "P8814")),
+    _statement("Q1", {"value": "Tag:a=b"}, prop="P1282"),
+    _evidence("P1282", "a\nb"),
+    _evidence("P1709", "x"),
+    _statement("Q1", {"type": 7, "value": "x"}, prop="P1282"),
+    *(_place(latitude=odd, longitude="0") for odd in ("90.1", "-91", "nan")),
+    _place(precision="361"),
+]
+
+
 @pytest.mark.fault(54, "odd text or number in an answer")
 @pytest.mark.parametrize(
-    "binding",
+    "answer",
     [
-        {},
-        {"entity": {"value": 7}},
-        {"entity": "Q1", "property": {"value": "asked"}},
-        {"entity": {"value": f"{_WD}Q{1 << 63}"}, "property": {"value": "asked"}},
-        {"entity": {"value": f"{_WD}Q1"}},
-        {**_same("Q1", "Q2"), "property": {"value": "P32"}},
-        {**_statement("Q1", "Q2"), "rank": {"value": "http://wikiba.se/ontology#FineRank"}},
-        {**_statement("Q1", "Q2"), "rank": None},
-        {**_statement("Q1", "Q2"), "value": "Q2"},
-        *(_statement("Q1", odd) for odd in (f"Q{1 << 63}", "L5", "Q105\ud800")),
-        _evidence("P31", "wd:Q10"),
-        _evidence("P31", "ftp://www.wikidata.org/entity/Q10", kind="uri"),
-        _binding("Q1", "label", {"type": "literal", "value": "x"}),
-        _binding("Q1", "label", {"value": 7, "xml:lang": "en"}),
-        *(_label("Q1", "en", odd) for odd in ("a\nb", "a\0", "a\ud800")),
-        *(_evidence(prop, "urn:x", kind="uri") for prop in ("P1282", "P8814")),
-        _statement("Q1", {"value": "Tag:a=b"}, prop="P1282"),
-        _evidence("P1282", "a\nb"),
-        _evidence("P1709", "x"),
-        _statement("Q1", {"type": 7, "value": "x"}, prop="P1282"),
-        *(_place(latitude=odd, longitude="0") for odd in ("90.1", "-91", "nan")),
-        _place(precision="361"),
+        *(7, {}, {"results": 7}, {"results": {}}, {"results": {"bindings": {"x": 1}}}),
+        *({"results": {"bindings": [_statement("Q5", "Q9"), odd]}} for odd in _ODD),
     ],
 )
-def test_an_odd_answer_is_refused_by_its_field_and_nothing_of_it_taken(
-    binding: dict[str, Any],
-) -> None:
+def test_an_odd_answer_is_refused_by_its_field_and_nothing_of_it_taken(answer: object) -> None:
     entities = Entities()
     with pytest.raises(ValueError, match=_FIELD):
-        entities.add(_answer(["Q5"], _statement("Q5", "Q9"), binding))
+        entities.add(dataclasses.replace(answer_of(["Q5"]), answer=answer))
     assert "Q5" not in entities
-
-
-@pytest.mark.parametrize(
-    "answer", [7, {}, {"results": 7}, {"results": {}}, {"results": {"bindings": {"x": 1}}}], ids=str
-)
-def test_an_answer_without_results_is_refused(answer: object) -> None:
-    with pytest.raises(ValueError, match=_FIELD):
-        Entities().add(dataclasses.replace(_answer([]), answer=answer))
 
 
 @pytest.mark.fault(57, "answer without some of what was asked")

@@ -2,11 +2,14 @@
 
 import sys
 import tarfile
+import tomllib
 import zipfile
+from importlib.metadata import PathDistribution
 from pathlib import Path, PurePosixPath
 
 import pytest
 
+import hgld
 from tests.worlds.commands.readme import ROOT
 from tests.worlds.commands.typed import run
 
@@ -56,3 +59,15 @@ def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Pa
         "hgld",
     }
     assert contents(built(source, tmp_path / "again", "wheel")) == contents(wheel)
+
+
+def test_the_wheel_says_what_it_is_and_brings_the_command(wheel: Path) -> None:
+    found = PathDistribution(zipfile.Path(wheel) / f"hgld-{hgld.__version__}.dist-info")
+    assert found.version == hgld.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    about = found.metadata
+    assert {*about.get_all("Provides-Extra", [])} == {*project["optional-dependencies"]}
+    assert about["Requires-Python"] == project["requires-python"]
+    assert about["License-Expression"] == project["license"]
+    (command,) = found.entry_points.select(group="console_scripts")
+    assert f"{command.module.replace('.', '/')}.py" in contents(wheel)

@@ -11,6 +11,7 @@ import pytest
 from hgld.benchmarks.retrieval.results import read_results
 from hgld.engine.workspace import Workspace
 from hgld.labels.embedding.cache import CACHE_FOLDER
+from hgld.tables import ANNOTATIONS, EXCLUDED, IMAGE_FILES, IMAGES
 from tests.worlds.commands.readme import README, commands_on
 from tests.worlds.commands.typed import said
 from tests.worlds.gldv2.folder_server import serve
@@ -97,6 +98,38 @@ def test_every_landmark_has_the_published_label_and_text(
     built = rows_of(finished.path(f"annotations/{name}"))
     assert built == expected
     assert list(built[0]) == list(expected[0])  # the columns in their order
+
+
+@pytest.mark.parametrize("split", ["train", "index", "test"])
+def test_every_image_is_annotated_as_its_landmark_or_left_out_and_on_disk(
+    finished: Workspace, split: str
+) -> None:
+    rows = finished.read(ANNOTATIONS[split]).to_pylist()
+    excluded = {
+        row["image_id"]: row["landmark_id"]
+        for row in finished.read(EXCLUDED).to_pylist()
+        if row["split"] == split and row["reason"] not in {"not_clean", "no_landmark"}
+    }
+    images = {
+        row["image_id"]: row["landmark_id"]
+        for row in finished.read(IMAGES).to_pylist()
+        if row["split"] == split and row["in_clean"] is not False and row["landmark_id"] is not None
+    }
+    annotated = {row["image_id"]: row["landmark_id"] for row in rows}
+    assert annotated | excluded == images
+    assert not excluded.keys() & annotated.keys()
+    space = "train" if split == "train" else "index"
+    table = rows_of(finished.path(f"annotations/{space}_label_to_hierarchical.csv"))
+    labels = {int(row["landmark_id"]): row for row in table}
+    columns = ("category", "supercategory", "hierarchical_label", "natural_or_human_made")
+    for row in rows:
+        assert [row[name] or "" for name in columns] == [
+            labels[row["landmark_id"]][name] for name in columns
+        ]
+        assert row["provenance"]["reviewer"] == "Your Name"
+    assert not any(labels[landmark]["hierarchical_label"] for landmark in excluded.values())
+    files = {row["image_id"]: row["path"] for row in finished.read(IMAGE_FILES[split]).to_pylist()}
+    assert all(finished.path(files[image]).is_file() for image in annotated)
 
 
 def test_the_benchmark_measured_real_photographs(finished: Workspace) -> None:

@@ -48,10 +48,12 @@ _LIMITED_BY_CALLER = """
         location / {
             limit_req zone=agent burst=10 nodelay;
             limit_req zone=token burst=10 nodelay;
+            add_header Set-Cookie "caller=known" always;
             try_files /none @ok;
         }
         location @ok {
-            return 200;
+            add_header Set-Cookie "caller=known" always;
+            return 200 "$http_cookie";
         }
 """
 _FILES = """
@@ -84,7 +86,7 @@ def rate_limited(lab: Lab, folder: Path) -> Iterator[tuple[str, Path]]:
 
 @contextlib.contextmanager
 def limited_by_caller(agent: int, token: int, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Answers with nothing, and with 429 to more than so many requests a minute.
+    """Answers with the cookies that came, and with 429 to more than so many requests a minute.
 
     Args:
         agent: of an agent without a token.

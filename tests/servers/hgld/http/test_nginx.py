@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from requests.exceptions import RetryError
 
+from hgld.http.patience import HttpPolicy
 from hgld.http.session import make_session
 from hgld.http.transfer import download
 from tests.worlds.gldv2.faulty_server import cutting
-from tests.worlds.wikimedia.nginx import serving_files
+from tests.worlds.wikimedia.nginx import limited_by_caller, serving_files
 
 CONTENT = random.Random(1).randbytes(300_000)
 
@@ -69,3 +71,26 @@ def test_an_answer_that_nginx_packs_is_unpacked_and_a_download_is_never_packed(
         assert answer.content == served.read_bytes()
         download(session, url, tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == served.read_bytes()
+
+
+@pytest.mark.parametrize(("token", "pace"), [("", 1_800), ("of-ann", 5_500)])
+def test_who_keeps_the_pace_of_its_agent_or_token_is_never_told_to_come_later(
+    tmp_path: Path, token: str, pace: int
+) -> None:
+    def ask(per_minute: int, at_most: int) -> list[str]:
+        policy = HttpPolicy(requests_per_minute=per_minute, patience_s=0)
+        with make_session("ann@example.org", policy, token=token) as session:
+            for _ in range(at_most):
+                try:
+                    session.get(address)
+                except RetryError:
+                    break
+            cookies.append(session.get(address).text if per_minute else "")
+        return answers(log)
+
+    cookies: list[str] = []
+    with limited_by_caller(2_000, 6_000, tmp_path) as (address, log):
+        assert {*ask(pace, 80)} == {"200"}
+        # And who does not is, as soon as the machine is quicker than the limit for 11 requests.
+        assert "429" in ask(0, 5_000)
+    assert cookies[0] == "caller=known"

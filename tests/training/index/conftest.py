@@ -22,9 +22,8 @@ TINY_MODEL = ModelConfig(
 def draw_noise(path: Path, seed: int) -> None:
     """Draws a picture that differs from every other, one of two wide and the others tall."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(
-        0, 255, (40 - seed % 2 * 10, 30 + seed % 2 * 10, 3)
-    )
+    sides = (30, 40) if seed % 2 else (40, 30)
+    pixels = np.random.default_rng(seed).integers(0, 255, (*sides, 3))
     Image.fromarray(pixels.astype("uint8")).save(path)
 
 

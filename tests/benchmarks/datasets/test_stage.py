@@ -3,8 +3,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -28,6 +26,7 @@ from tests.benchmarks.datasets.worlds import (
     write_revisited,
     write_sop,
 )
+from tests.training.index.test_embedding_files import parquet
 from tests.worlds.benchmark_builds import CONFIG
 from tests.worlds.commands.typed import said
 
@@ -35,8 +34,7 @@ from tests.worlds.commands.typed import said
 def write_embeddings(data: RetrievalData, path: Path) -> torch.Tensor:
     """Writes random embeddings of the images that search each other, and returns them."""
     vectors = np.random.default_rng(0).normal(size=(len(data.queries), 5)).astype("float32")
-    ids = data.queries["image_id"]
-    pq.write_table(pa.table({"image_id": ids, "embedding": list(vectors)}), path)
+    parquet(path, data.queries["image_id"].to_pylist(), vectors)
     return normalize(torch.from_numpy(vectors), dim=1)
 
 

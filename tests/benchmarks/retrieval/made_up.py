@@ -2,7 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import torch
+
+from hgld.benchmarks.retrieval.config import EmbeddingFiles
+from hgld.benchmarks.retrieval.methods import Compared, MeasuredMethod, RetrievalMethod
 from hgld.benchmarks.retrieval.report import Example, Picture, render_report
 from hgld.benchmarks.retrieval.results import (
     FIRST,
@@ -118,6 +124,29 @@ def results_of(
         protocol={"data_set": data_set, "labels": "c0ffee"},
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of Results
+
+
+def compared(
+    name: str,
+    *runs: dict[str, list[float]],
+    baseline: str = "",
+    nearest: list[list[int]] | None = None,
+) -> Compared:
+    """Returns a method whose runs have these values of each query, and found these images first."""
+    files = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))
+    measured = (
+        MeasuredMethod(
+            method=RetrievalMethod(name=name, title=name, kind="embeddings", files=files),
+            per_query={key: np.array(one) for key, one in run.items()},
+            nearest=None if nearest is None else torch.tensor(nearest),
+            embedding_dim=1,
+            images_per_s=None,
+            facts={},
+        )
+        for run in runs
+    )
+    about = Method(name=name, title=name, description="", kind="run", baseline=baseline)
+    return Compared(method=about, runs=tuple(measured))
 
 
 def picture(name: str, image_id: str, shared: int, levels: Sequence[Level] = LEVELS) -> Picture:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from hgld.benchmarks.datasets.retrieval_data import read_data_set
@@ -11,6 +9,7 @@ from hgld.benchmarks.retrieval.results import OF_ALL_LEVELS, read_results, shown
 from hgld.errors import InputError
 from hgld.metrics import streamed
 from tests.benchmarks.datasets.worlds import write_lines
+from tests.training.index.test_embedding_files import parquet
 from tests.worlds.commands.readme import ROOT, fenced
 from tests.worlds.commands.typed import said
 
@@ -32,8 +31,7 @@ def test_a_data_set_is_one_file_and_a_metric_one_with_a_title_in_another(
     rows = ["a,rose", "b,rose", "c,tulip", "d,tulip"]
     write_lines(tmp_path / "flowers/labels.csv", ["image_id,kind", *rows])
     vectors = [[1.0, 0.0], [0.9, 0.1], [0.8, 0.6], [0.0, 1.0]]
-    table = pa.table({"image_id": list("abcd"), "embedding": vectors})
-    pq.write_table(table, tmp_path / "mine.parquet")
+    parquet(tmp_path / "mine.parquet", list("abcd"), vectors)
     line = "benchmark --data-set toy.py --data flowers --embeddings mine.parquet mine.parquet"
     said(*line.split(), folder=tmp_path)
     results = read_results(tmp_path / "build/benchmarks/toy/comparisons/mine")

@@ -30,6 +30,17 @@ SHARES = (10, 30, 50)
 """Percent of the training landmarks whose labels end early."""
 
 
+def words_of(page: str) -> str:
+    return " ".join((ROOT / page).read_text(encoding="utf-8").split())
+
+
+def section(page: str, title: str) -> tuple[str, list[str]]:
+    """Returns the text of a section, and the rows of its table with the header."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    text = text.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    return text, re.findall(r"^\| (\w.*) \|$", text, re.M)
+
+
 @pytest.fixture(scope="module")
 def results() -> Results:
     return read_results(FOLDER)
@@ -40,9 +51,7 @@ def test_the_published_latex_is_of_the_published_results(results: Results) -> No
 
 
 def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
-    page = (ROOT / "docs/benchmark.md").read_text(encoding="utf-8")
-    told = page.partition("## All methods on gldv2_mini\n")[2].partition("\n## ")[0]
-    header, *rows = re.findall(r"^\| (\w.*) \|$", told, re.M)
+    _, (header, *rows) = section("docs/benchmark.md", "All methods on gldv2_mini")
     assert header.count("|") == len(METRICS)
     methods = {one.name.split("-")[-1]: one for one in results.methods if one.runs}
     methods |= {"backbone": results.methods[0], "same_model,_untrained": results.methods[1]}
@@ -64,7 +73,7 @@ def test_the_table_of_the_page_has_their_figures(results: Results) -> None:
 )
 def test_what_training_gains_is_told_as_it_was_measured(folder: str, name: str) -> None:
     results = read_results(ROOT / "benchmarks/results" / folder)
-    words = " ".join((ROOT / "docs/training.md").read_text(encoding="utf-8").split())
+    words = words_of("docs/training.md")
     before, after = f"backbone {name}-0", f"after {name}"
     begun, ended = results.row(before, "h_ap"), results.row(after, "h_ap")
     gain = results.row(after, "h_ap", against=before)
@@ -85,17 +94,14 @@ def test_what_a_layer_reaches_is_told_as_it_was_measured() -> None:
     )
     reached = f"{100 * after.mean:.1f} ± {100 * after.deviation:.1f}"
     for page in ("README.md", "docs/training.md"):
-        assert reached in " ".join((ROOT / page).read_text(encoding="utf-8").split())
+        assert reached in words_of(page)
     gained = f"untrained has {100 * before.mean:.1f}: training gains "
-    words = " ".join((ROOT / "docs/training.md").read_text(encoding="utf-8").split())
-    assert f"{gained}{100 * (after.mean - before.mean):.1f}." in words
+    assert f"{gained}{100 * (after.mean - before.mean):.1f}." in words_of("docs/training.md")
 
 
 def test_the_changes_are_told_as_they_were_measured() -> None:
     results = read_results(ROOT / "benchmarks/results/changes")
-    page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
-    told = page.partition("## What each change gave\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (\w.*) \|$", told, re.M)[1:]
+    _, (_, *rows) = section("docs/training.md", "What each change gave")
     content = read_toml(ROOT / "benchmarks/retrieval/changes.toml")
     changes = cast("dict[str, dict[str, str]]", content["changes"])
     names = {changes[name]["title"]: f"after change-{name}-0" for name in changes}
@@ -112,7 +118,7 @@ def test_the_changes_are_told_as_they_were_measured() -> None:
 
 def test_the_settings_of_hxe_are_told_as_they_were_measured() -> None:
     results = read_results(ROOT / "benchmarks/results/hxe")
-    words = " ".join((ROOT / "docs/benchmark.md").read_text(encoding="utf-8").split())
+    words = words_of("docs/benchmark.md")
     h_ap = {one.name: results.row(one.name, "h_ap").mean for one in results.methods if one.runs}
     chosen, best = "after change-flat-005-0", max(h_ap, key=h_ap.__getitem__)
     more = results.row(best, "h_ap", against=chosen)
@@ -126,9 +132,7 @@ def test_the_settings_of_hxe_are_told_as_they_were_measured() -> None:
 
 def test_the_choices_are_told_as_they_were_measured() -> None:
     results = read_results(ROOT / "benchmarks/results/choices")
-    page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
-    told = page.partition("## What other choices give\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (\w.*) \|$", told, re.M)[1:]
+    _, (_, *rows) = section("docs/training.md", "What other choices give")
     content = read_toml(ROOT / "benchmarks/retrieval/choices.toml")
     choices = cast("dict[str, dict[str, str]]", content["changes"])
     assert len(rows) == len(choices)
@@ -154,9 +158,8 @@ def test_what_partial_labels_are_worth_is_told_as_it_was_measured() -> None:
         names = [f"after {way}-{share}-{seed}" for seed in range(3)]
         return [100 * results.row(name, metric).mean for name in names]
 
-    page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
-    told = page.partition("## Labels as deep as they are known\n")[2].partition("\n## ")[0]
-    rows, words = re.findall(r"^\| (\d.*) \|$", told, re.M), " ".join(told.split())
+    text, (_, *rows) = section("docs/training.md", "Labels as deep as they are known")
+    words = " ".join(text.split())
     assert len(rows) == len(SHARES)
     for row, share in zip(rows, SHARES, strict=True):
         found = [seeds_of(way, share) for way in ("without", "leave_out", "depth")]

@@ -1,18 +1,13 @@
 import base64
 import io
 import math
-from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from hgld.benchmarks.retrieval.config import EmbeddingFiles
-from hgld.benchmarks.retrieval.methods import Compared, MeasuredMethod, RetrievalMethod
 from hgld.benchmarks.retrieval.protocol import Protocol
 from hgld.benchmarks.retrieval.report import image_uri, make_examples, spread_queries
-from hgld.benchmarks.retrieval.results import Method
+from tests.benchmarks.retrieval.made_up import compared
 
 
 @pytest.mark.parametrize(
@@ -32,30 +27,15 @@ def test_few_queries_are_each_shown_once_and_undefined_ones_never(
     assert spread_queries(changes, list(ids)) == chosen
 
 
-FILES = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))
-
-
-def measured(name: str, scores: list[float], nearest: list[list[int]], on: str = "") -> Compared:
-    one = MeasuredMethod(
-        method=RetrievalMethod(name=name, title=name, kind="embeddings", files=FILES),
-        per_query={"h_ap": np.array(scores)},
-        nearest=torch.tensor(nearest),
-        embedding_dim=2,
-        images_per_s=None,
-        facts={},
-    )
-    about = Method(name=name, title=name, description="", kind="run", baseline=on)
-    return Compared(method=about, runs=(one,))
-
-
 def test_queries_are_ordered_by_the_change_and_shown_with_what_each_method_found(
     products: Protocol,
 ) -> None:
     # 4 and 5 are one bicycle, 6 another, 7 a mug.
     nan, places = math.nan, [[1, 2, 3], [0, 2, 3], [3, 0, 1], [0, 1, 2]]
-    before = measured("before", [0.5, 0.5, 0.5, nan], places)
+    before = compared("before", {"h_ap": [0.5, 0.5, 0.5, nan]}, nearest=places)
     places = [[3, 1, 2], [0, 2, 3], [0, 1, 3], [2, 1, 0]]
-    after = measured("after", [0.4, 0.9, 0.6, nan], places, "before")
+    scores = {"h_ap": [0.4, 0.9, 0.6, nan]}
+    after = compared("after", scores, baseline="before", nearest=places)
     found = make_examples(products, [before, after])
     assert [(one.quantile, one.query.image_id) for one in found] == [
         *((0.0, "4"), (0.5, "6"), (1.0, "5"))

@@ -1,7 +1,7 @@
 """What must be the same for figures to be ranked, and what explains that they differ."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,8 +67,11 @@ def test_protocols_are_the_same_where_the_same_pictures_share_labels_whatever_th
     assert first_difference(facts, protocol_facts(change(protocol))) == differs
 
 
-def embeddings(path: Path, facts: object = None) -> Path:
-    table = pa.table({"image_id": ["a"], "embedding": pa.array([[1.0]], pa.list_(pa.float32()))})
+def embeddings(
+    path: Path, facts: object = None, ids: Sequence[str] = ("a",), vectors: object = ((1.0,),)
+) -> Path:
+    embedding = pa.array(np.asarray(vectors, np.float32).tolist(), pa.list_(pa.float32()))
+    table = pa.table({"image_id": list(ids), "embedding": embedding})
     if facts is not None:
         text = facts if isinstance(facts, str) else json.dumps(facts)
         table = table.replace_schema_metadata({FACTS_KEY: text})
@@ -167,17 +170,14 @@ def test_two_rivals_of_different_digests_do_not_stand_on_one_leaderboard(
     words = ["benchmark", "--root", "."]
     for name, labels in (("one", facts["labels"]), ("two", "of another release")):
         for images in (protocol.queries, protocol.index):
-            vectors = np.random.default_rng(0).normal(size=(len(images), 4)).astype(np.float32)
-            table = pa.table({"image_id": images.image_ids, "embedding": list(vectors)})
-            said_of = json.dumps({"protocol": facts | {"labels": labels}})
+            vectors = np.random.default_rng(0).normal(size=(len(images), 4))
             path = benchmarked.path(f"{name}-{images.split}.parquet")
-            pq.write_table(table.replace_schema_metadata({FACTS_KEY: said_of}), path)
+            told = {"protocol": facts | {"labels": labels}}
+            embeddings(path, told, images.image_ids.to_pylist(), vectors)
         words += ["--embeddings", f"{name}=./{name}-test.parquet", f"{name}-index.parquet"]
     assert "labels is of another release" in said(*words, status=1, folder=benchmarked.root)
     said(*words[:-3], folder=benchmarked.root)
-    told = said(
-        *("benchmark", "--explain", "benchmarks", "benchmarks/comparisons/one"),
-        folder=benchmarked.root,
-    )
-    assert "the protocols differ, first in queries" in " ".join(told.split())
-    assert "two" in said("benchmark", "--explain", "benchmarks", status=1, folder=benchmarked.root)
+    words = ["benchmark", "--explain", "benchmarks"]
+    text = said(*words, "benchmarks/comparisons/one", folder=benchmarked.root)
+    assert "the protocols differ, first in queries" in " ".join(text.split())
+    assert "two" in said(*words, status=1, folder=benchmarked.root)

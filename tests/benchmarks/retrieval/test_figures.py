@@ -4,41 +4,22 @@ import itertools
 import math
 import statistics
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hgld.benchmarks.retrieval.config import EmbeddingFiles
 from hgld.benchmarks.retrieval.figures import (
     over_seeds,
     rows_by_label,
     rows_of_pairs,
     rows_of_values,
 )
-from hgld.benchmarks.retrieval.methods import Compared, MeasuredMethod, RetrievalMethod
-from hgld.benchmarks.retrieval.results import Method, Row
+from hgld.benchmarks.retrieval.results import Row
 from hgld.benchmarks.retrieval.statistics import holm_adjusted, sign_flip_p_values, t_interval
-from tests.benchmarks.retrieval.made_up import LEVELS
+from tests.benchmarks.retrieval.made_up import LEVELS, compared
 
-FILES = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))
 LIKE = Row(method="a", metric="h_ap")
 SEVERITY = Row(method="a", metric="mistake_severity_at_1")
-
-
-def compared(name: str, *runs: dict[str, list[float]], baseline: str = "") -> Compared:
-    method = RetrievalMethod(name=name, title=name, kind="embeddings", files=FILES)
-    each = (({key: np.array(one) for key, one in run.items()}) for run in runs)
-    rest: dict[str, object] = {
-        "method": method,
-        "nearest": None,
-        "embedding_dim": 1,
-        "images_per_s": None,
-        "facts": {},
-    }
-    measured = tuple(MeasuredMethod(per_query=one, **rest) for one in each)  # type: ignore[arg-type]
-    about = Method(name=name, title=name, description="", kind="run", baseline=baseline)
-    return Compared(method=about, runs=measured)
 
 
 def test_the_mean_of_nothing_is_nan_and_never_zero_and_one_query_has_no_spread() -> None:

@@ -30,16 +30,12 @@ def test_a_finished_stage_is_skipped_and_keeps_its_digest(workspace: Workspace) 
     assert workspace.read(LANDMARKS).equals(landmarks(5).cast(LANDMARKS.schema))
 
 
-def test_a_manifest_is_as_version_1_wrote_it(workspace: Workspace) -> None:
+def test_manifest_and_shards_are_as_version_1_wrote_them(workspace: Workspace) -> None:
     manifest = write_landmarks(workspace, 3)[0].manifest
     # Another digest of the same rows would make every build of the world stale.
     digest = "1a0c6e2f408442f6804389991bc9830102875e18d422ba15ebec5cfdf5194d90"
     assert manifest.outputs == {LANDMARKS.path: digest}
     assert datetime.fromisoformat(manifest.finished_at).tzinfo == UTC
-
-
-def test_a_shard_says_which_stage_wrote_it(workspace: Workspace) -> None:
-    write_landmarks(workspace, 2)
     for shard in workspace.shards(LANDMARKS):
         said = pq.read_schema(shard).metadata
         assert said[b"hgld.stage"].decode() == METADATA.name

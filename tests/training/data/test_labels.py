@@ -16,6 +16,7 @@ from hgld.tables import (
     levels_of_hierarchy,
 )
 from hgld.training.data.labels import (
+    LabelledImages,
     encode_labels,
     images_of_run,
     query_and_index_images,
@@ -33,6 +34,12 @@ NAMES = (
 )
 
 
+def named(images: LabelledImages) -> list[tuple[str, ...]]:
+    """Returns the names of the labels of each image."""
+    rows = images.labels.tolist()
+    return [tuple(names[one] for names, one in zip(images.names, row, strict=True)) for row in rows]
+
+
 def test_training_images_are_those_with_a_label_and_a_file_by_image_id(
     tiny_build: Workspace,
 ) -> None:
@@ -43,8 +50,7 @@ def test_training_images_are_those_with_a_label_and_a_file_by_image_id(
     assert [images.path(index).stem for index in range(len(images))] == ids
     assert images.names == NAMES
     assert images.labels.dtype == torch.int64
-    for image_id, labels in zip(ids, images.labels.tolist(), strict=True):
-        landmark, label, top = (names[i] for names, i in zip(images.names, labels, strict=True))
+    for image_id, (landmark, label, top) in zip(ids, named(images), strict=True):
         assert image_id.split("-")[1] == landmark
         assert TREE[int(landmark)] == (label, top)
 
@@ -57,11 +63,11 @@ def test_by_place_a_label_that_is_unknown_is_minus_one(tiny_build: Workspace) ->
         ("Italy", "Peru", "unknown"),
         ("Europe", "South America", "unknown"),
     )
-    for image_id, labels in zip(images.image_ids.to_pylist(), images.labels.tolist(), strict=True):
-        landmark = int(image_id.split("-")[1])
-        for names, label, place in zip(images.names[1:], labels[1:], PLACED[landmark], strict=True):
-            assert names[label] == (place or "unknown")
-            assert (label == -1) == (place is None)
+    rows = zip(images.image_ids.to_pylist(), named(images), images.labels.tolist(), strict=True)
+    for image_id, (_, *names), (_, *labels) in rows:
+        places = PLACED[int(image_id.split("-")[1])]
+        assert names == [place or "unknown" for place in places]
+        assert [label == -1 for label in labels] == [place is None for place in places]
     # Of those of one landmark alone, labels are numbered anew.
     only = [place for place, label in enumerate(images.labels[:, 0].tolist()) if label == 2]
     some = images_at(images, torch.tensor(only))
@@ -109,11 +115,7 @@ def test_images_of_unknown_super_category_are_learned_where_that_is_asked_for(
     images = images_of_run(tiny_build, partial)
     assert len(images) == len(without) + COUNTS["train"][9] + COUNTS["train"][100]
     assert [names[-1] for names in images.names[1:]] == ["unknown", "unknown"]
-    named = {
-        tuple(names[one] for names, one in zip(images.names, row, strict=True))
-        for row in images.labels.tolist()
-    }
-    assert {("9", "unknown", "natural"), ("100", "unknown", "unknown")} < named
+    assert {("9", "unknown", "natural"), ("100", "unknown", "unknown")} < {*named(images)}
     # A side that is less sure than asked for is unknown, and its images stay.
     sure = images_of_run(tiny_build, dataclasses.replace(partial, min_confidence=0.75))
     of_9 = sure.labels[:, 0] == sure.names[0].index("9")
@@ -155,11 +157,7 @@ def test_levels_of_ones_own_are_learned_from_all_images_of_a_landmark(
     assert len(images) == sum(COUNTS["train"].values())  # those of no super-category too
     assert [level.title for level in images.levels] == ["landmark", "class", "clusters:2"]
     assert [level.name for level in images.levels] == ["landmark", "class", "clusters_2"]
-    named = {
-        tuple(names[one] for names, one in zip(images.names, row, strict=True))
-        for row in images.labels.tolist()
-    }
-    assert named == {
+    assert {*named(images)} == {
         (str(one), label or "unknown", label or "unknown") for one, label in labels.items()
     }
     assert not run_train(tiny_build, own).skipped

@@ -52,13 +52,6 @@ def places_in(batches: Iterable[Tensor]) -> list[object]:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_batches_come_in_order(workers: int) -> None:
-    batches = load_batches(Numbers(6), batch_size=4, workers=workers)
-    found = [(places, batch.tolist()) for places, batch, _ in batches]
-    assert found == [([0, 1, 2, 3], [0, 1, 2, 3]), ([4, 5], [4, 5])]
-
-
-@pytest.mark.parametrize("workers", [0, 2])
 def test_an_unreadable_item_gives_its_one_line_and_ends_the_processes_at_once(workers: int) -> None:
     batches = load_batches(Numbers(4, broken=3), batch_size=2, workers=workers)
     assert next(batches)[1].tolist() == [0, 1]

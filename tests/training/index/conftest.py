@@ -15,14 +15,15 @@ from tests.worlds.training_runs import save_model
 
 QUICK = IndexConfig(workers=0, batch_size=3, device="cpu")
 TINY_MODEL = ModelConfig(
-    backbone="test_resnet", weights="random", image_size=32, crop_pct=0.6, embedding_dim=8
+    backbone="test_resnet", weights="random", image_size=32, resize="longest", embedding_dim=8
 )
 
 
 def draw_noise(path: Path, seed: int) -> None:
-    """Draws a picture that differs from every other."""
+    """Draws a picture that differs from every other, one of two wide and the others tall."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 255, (30, 40, 3))
+    sides = (30, 40) if seed % 2 else (40, 30)
+    pixels = np.random.default_rng(seed).integers(0, 255, (*sides, 3))
     Image.fromarray(pixels.astype("uint8")).save(path)
 
 

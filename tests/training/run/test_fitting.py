@@ -7,17 +7,11 @@ import torch
 from torch.nn import functional
 
 from hgld.errors import InputError
-from hgld.training.model.config import ModelConfig
 from hgld.training.model.embedding import build_model
 from hgld.training.run.fitting import centre_vectors, pca_whitening, whiten_projection
+from tests.training.model.test_embedding import TINY, pictures
 
-TINY = ModelConfig(backbone="test_resnet", weights="random", image_size=32)
 HEADED = dataclasses.replace(TINY, embedding_dim=6)
-
-
-def pictures(count: int) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (count, 3, 32, 32), generator=generator, dtype=torch.uint8)
 
 
 def correlated(count: int, width: int) -> torch.Tensor:
@@ -65,9 +59,9 @@ def test_fewer_directions_than_asked_for_are_refused() -> None:
 
 def test_a_linear_layer_whitens_what_it_is_given_or_stays_as_it_is() -> None:
     model, before = build_model(HEADED), build_model(HEADED)
-    images = pictures(40)
+    images = pictures(40, 32)
     with pytest.raises(InputError, match="embedding_dim"):
-        whiten_projection(model, [pictures(5)])  # too few
+        whiten_projection(model, [pictures(5, 32)])  # too few
     torch.testing.assert_close(model(images), before(images))
     whiten_projection(model, torch.split(images, 16))
     assert model.projection is not None
@@ -84,7 +78,7 @@ def test_a_linear_layer_whitens_what_it_is_given_or_stays_as_it_is() -> None:
 def test_the_mean_of_training_images_is_taken_from_every_vector() -> None:
     plain = build_model(TINY)
     model = build_model(dataclasses.replace(TINY, centring=True, scales=(1.0, 1.5)))
-    images = pictures(40)
+    images = pictures(40, 32)
     with torch.no_grad():
         vectors = plain(images)
         for _ in range(2):  # again, and it is the same mean

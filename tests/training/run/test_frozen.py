@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from torch import Tensor
@@ -30,6 +28,7 @@ from hgld.training.run import vectors
 from hgld.training.run.stage import run_train
 from hgld.training.run.validation import measure_embeddings
 from hgld.training.run.watch import split_images
+from tests.training.index.test_embedding_files import parquet
 from tests.training.model.test_saved import flipped
 from tests.worlds.stopped import stopped_at
 from tests.worlds.training_runs import CHECKPOINT, MODEL, TINY, log_of, stop_in_step
@@ -41,12 +40,6 @@ def vectors_of(images: LabelledImages, config: TrainConfig = FROZEN) -> Tensor:
     """Returns what the backbone gives images at all scales."""
     base = build_model(config.model.without_layer)
     return embed_images(base, images.files(), device="cpu").clone()
-
-
-def write_parquet(path: Path, ids: list[str], rows: Tensor) -> Path:
-    kind = pa.list_(pa.float32())
-    pq.write_table(pa.table({"image_id": ids, "embedding": pa.array([*rows.numpy()], kind)}), path)
-    return path
 
 
 def trained(workspace: Workspace, **changes: Any) -> EmbeddingModel:  # noqa: ANN401
@@ -164,7 +157,7 @@ def test_embeddings_of_a_file_need_no_picture_and_train_the_same_layer(
     # In another order, of other lengths, and of an image more.
     order = np.random.default_rng(0).permutation(len(ids)).tolist()
     rows = torch.cat([3 * given[order], torch.ones(1, given.shape[1])])
-    path = write_parquet(tmp_path / "train.parquet", [*(ids[at] for at in order), "stray"], rows)
+    path = parquet(tmp_path / "train.parquet", [*(ids[at] for at in order), "stray"], rows.numpy())
     with_pictures = trained(tiny_build, name="with")
     shutil.rmtree(tiny_build.path("images"))
     model = trained(tiny_build, name="without", embeddings=path)
@@ -174,38 +167,33 @@ def test_embeddings_of_a_file_need_no_picture_and_train_the_same_layer(
     again = dataclasses.replace(FROZEN, name="without", embeddings=path)
     assert run_train(tiny_build, again).skipped
     assert stage_status(tiny_build, again.stage).state == "done"
-    write_parquet(path, ids, given)  # the same vectors, and another file
+    parquet(path, ids, given.numpy())  # the same vectors, and another file
     assert not run_train(tiny_build, again).skipped
     with pytest.raises(InputError, match="vectors"):
         model(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
 
 
-@pytest.mark.parametrize("what", ["twice", "none", "not finite", "zero"])
 def test_wrong_embeddings_are_refused_and_nothing_is_left(
-    tiny_build: Workspace, tmp_path: Path, what: str
+    tiny_build: Workspace, tmp_path: Path
 ) -> None:
-    images = training_images(tiny_build)
-    ids, rows = images.image_ids.to_pylist(), torch.rand(len(images), 4)
-    match what:
-        case "twice":
-            ids[1] = ids[0]
-        case "none":
-            ids = [f"other-{one}" for one in ids]
-        case "not finite":
-            rows[3, 1] = torch.nan
-        case _:
-            rows[3] = 0
-    path = write_parquet(tmp_path / "train.parquet", ids, rows)
-    with pytest.raises(InputError, match=r"embeddings|vectors"):
-        run_train(tiny_build, dataclasses.replace(FROZEN, embeddings=path))
-    assert not tiny_build.path(MODEL).exists()
+    ids = training_images(tiny_build).image_ids.to_pylist()
+    rows = np.random.default_rng(0).random((len(ids), 4))
+    twice, other = [ids[0], ids[0], *ids[2:]], [f"other-{one}" for one in ids]
+    zero, endless = rows.copy(), rows.copy()
+    zero[3], endless[3, 1] = 0, np.nan
+    for names, values in ((twice, rows), (other, rows), (ids, zero), (ids, endless)):
+        path = parquet(tmp_path / "train.parquet", names, values)
+        with pytest.raises(InputError, match=r"embeddings|vectors"):
+            run_train(tiny_build, dataclasses.replace(FROZEN, embeddings=path))
+        assert not tiny_build.path(MODEL).exists()
 
 
 def test_images_without_a_vector_take_no_part(tiny_build: Workspace, tmp_path: Path) -> None:
     images = training_images(tiny_build)
     kept = [at for at, one in enumerate(images.image_ids.to_pylist()) if "-100-" not in one]
     some = images.at(kept)
-    path = write_parquet(tmp_path / "train.parquet", some.image_ids.to_pylist(), vectors_of(some))
+    rows = vectors_of(some).numpy()
+    path = parquet(tmp_path / "train.parquet", some.image_ids.to_pylist(), rows)
     # An epoch has 11 groups of two images, one of them of the landmark that is left out.
     with pytest.raises(InputError, match="at most 20"):
         trained(tiny_build, embeddings=path, batch_size=22)

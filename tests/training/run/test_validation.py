@@ -1,13 +1,11 @@
 """Measuring amid a run: what the metrics are, and that the run does not notice."""
 
 import dataclasses
-import hashlib
 import math
 import random
 from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 from hgld.engine.workspace import Workspace
 from hgld.metrics import average_precision, hierarchical_average_precision, shared_levels
 from hgld.metrics.relevance import decay_relevance, item_relevance, level_counts
-from hgld.training.data.labels import LabelledImages, training_images
+from hgld.training.data.labels import training_images
 from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import build_model
 from hgld.training.run.validation import (
@@ -28,6 +26,7 @@ from hgld.training.run.validation import (
     measure_embeddings,
     measure_images,
 )
+from tests.training.data.test_images import rewritten
 from tests.worlds.training_runs import TINY
 
 
@@ -98,22 +97,13 @@ def test_training_steps_equal_those_of_a_run_without_validation(tiny_build: Work
 
 def test_held_out_images_are_measured_by_the_resize_of_the_run(tiny_build: Workspace) -> None:
     images = training_images(tiny_build).at(range(12))
-    for path in map(images.path, range(0, 12, 2)):
-        Image.effect_noise((90, 40), 90).convert("RGB").save(path)
-    images = rerecorded(images)
+    for place in range(0, 12, 2):
+        images = rewritten(images, place, Image.effect_noise((90, 40), 90).convert("RGB"))
     config = dataclasses.replace(TINY, resize="longest")
     model = build_model(config.model)
     expected = embed_images(model, images.files(), device="cpu")
     found = measure_images(model, images, config).embeddings
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-
-
-def rerecorded(images: LabelledImages) -> LabelledImages:
-    """Returns images whose files were written anew."""
-    contents = [images.path(index).read_bytes() for index in range(len(images))]
-    digests = [hashlib.sha256(one).hexdigest() for one in contents]
-    sizes = pa.array(map(len, contents), pa.int64())
-    return dataclasses.replace(images, sizes=sizes, sha256s=pa.array(digests))
 
 
 Images = list[tuple[str, str, str]]

@@ -108,16 +108,6 @@ def test_lines_that_no_copy_has_yet_are_not_given_up(reviewed: Workspace, place:
     assert str(copy_of(reviewed)) in text
 
 
-def test_a_last_line_that_a_crash_cut_off_is_named_and_does_not_count(reviewed: Workspace) -> None:
-    before = decisions.read_decisions(reviewed)
-    with log_of(reviewed).open("ab") as log:
-        log.write(b'{"number": 6, "ti')
-    (damage,) = check_decisions(reviewed)
-    assert damage.path == log_of(reviewed).relative_to(reviewed.root).as_posix()
-    assert "line 6" in damage.what
-    assert decisions.read_decisions(reviewed) == before
-
-
 def test_a_line_whose_number_is_not_that_of_its_place_is_damaged() -> None:
     for number, damaged_line in ((1, 0), (2, 1)):
         text = f'{{"number": {number}, "a": 1'

@@ -1,6 +1,5 @@
 """The log kept open: it takes up what others add, and survives damage, kills and full disks."""
 
-import dataclasses
 import errno
 import os
 import random
@@ -13,7 +12,14 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import DamagedError, InputError, WorkspaceBusyError
 from hgld.review.log import decisions
-from hgld.review.log.decisions import OpenLog, append_decisions, check_decisions, log_lock, read_log
+from hgld.review.log.decisions import (
+    DECISIONS_FILE,
+    OpenLog,
+    append_decisions,
+    check_decisions,
+    log_lock,
+    read_log,
+)
 from hgld.review.log.events import Event, parse_event
 from tests.hgld.review.log.acts import act, assigned, edited, ignored, random_edit, random_switch
 from tests.worlds.forked import Forked
@@ -39,14 +45,6 @@ def wholly(workspace: Workspace, *events: Event) -> None:
     assert [event.numbered(0) for event in read_log(workspace).events] == list(events)
     assert check_decisions(workspace) == []
     assert copy_of(workspace).read_bytes() == log_of(workspace).read_bytes()
-
-
-def test_an_empty_build_has_an_empty_log_that_can_be_appended_to(workspace: Workspace) -> None:
-    log = OpenLog(workspace)
-    assert (log.events, log.line, log.sync()) == ([], 0, [])
-    assert log.append(dataclasses.replace(ONE, number=77)) == ONE.numbered(1)
-    assert (log.events, log.line, log.sync()) == ([ONE.numbered(1)], 1, [])
-    wholly(workspace, ONE)
 
 
 def check_interleaved_writers(workspace: Workspace, seed: int) -> None:
@@ -131,7 +129,7 @@ def test_an_event_is_on_the_disk_before_its_copy(
     assert copy_of(workspace).stat().st_size == size
 
 
-def test_a_log_only_shown_is_not_touched(workspace: Workspace) -> None:
+def test_a_log_only_shown_is_not_touched_and_its_torn_line_is_named(workspace: Workspace) -> None:
     opened(workspace, ONE, TWO)
     (workspace.root / "review/.log.lock").unlink(missing_ok=True)
     data = log_of(workspace).read_bytes()
@@ -141,6 +139,8 @@ def test_a_log_only_shown_is_not_touched(workspace: Workspace) -> None:
     log = OpenLog(workspace, mend=False)
     assert log.events == list(read_log(workspace).events) == [ONE.numbered(1), TWO.numbered(2)]
     assert log.sync() == []
+    (torn,) = [one.what for one in check_decisions(workspace) if one.path == DECISIONS_FILE]
+    assert "line 3" in torn
     assert everything(workspace.root) == before
 
 
@@ -163,10 +163,11 @@ def test_who_has_the_lock_is_waited_for(
     log = OpenLog(workspace)
     monkeypatch.setattr(decisions, "log_lock", lambda workspace: log_lock(workspace, wait_s=0.05))
     with log_lock(workspace):
-        assert log.sync() == []  # waits for nobody
+        assert (log.events, log.line, log.sync()) == ([], 0, [])  # waits for nobody
         with pytest.raises(WorkspaceBusyError, match="decisions"):
             log.append(ONE)
-    assert log.append(ONE).number == 1
+    assert log.append(ONE.numbered(77)) == ONE.numbered(1)
+    assert (log.events, log.line, log.sync()) == ([ONE.numbered(1)], 1, [])
 
 
 MENDS: dict[str, Callable[[Workspace, OpenLog], object]] = {

@@ -130,7 +130,7 @@ def compared(
     name: str,
     *runs: dict[str, list[float]],
     baseline: str = "",
-    nearest: list[list[int]] | None = None,
+    nearest: Sequence[list[int]] = (),
 ) -> Compared:
     """Returns a method whose runs have these values of each query, and found these images first."""
     files = EmbeddingFiles(name="", query=Path("q.npy"), index=Path("i.npy"))
@@ -138,7 +138,7 @@ def compared(
         MeasuredMethod(
             method=RetrievalMethod(name=name, title=name, kind="embeddings", files=files),
             per_query={key: np.array(one) for key, one in run.items()},
-            nearest=None if nearest is None else torch.tensor(nearest),
+            nearest=torch.tensor(nearest),
             embedding_dim=1,
             images_per_s=None,
             facts={},

@@ -1,6 +1,5 @@
 """`hgld benchmark --methods`: what is not trained yet is, and all is compared."""
 
-import copy
 import tomllib
 
 import pytest
@@ -34,9 +33,7 @@ SECTIONS: Sections = {
 
 
 def with_settings(**settings: object) -> Sections:
-    sections = copy.deepcopy(SECTIONS)
-    sections["benchmark"] |= settings
-    return sections
+    return SECTIONS | {"benchmark": SECTIONS["benchmark"] | settings}
 
 
 def compare(build: Workspace, **settings: object) -> list[str]:

@@ -13,7 +13,7 @@ from hgld.benchmarks.retrieval.runs import (
 )
 from hgld.benchmarks.retrieval.stage import run_benchmark
 from hgld.engine.workspace import Workspace
-from hgld.errors import DamagedError
+from hgld.errors import DamagedError, MissingInputError
 from hgld.training.config import model_files
 from hgld.training.index.embeddings import EmbeddingCache
 from hgld.training.model.embedding import EmbeddingModel, build_model
@@ -56,6 +56,11 @@ def test_runs_of_one_model_share_its_backbone_and_others_have_their_own(build: W
     assert before.projection is None
     expected = build_model(MODEL).state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in before.state_dict().items())
+
+
+def test_without_a_run_it_says_to_train(build: Workspace) -> None:
+    with pytest.raises(MissingInputError, match="train --name other"):
+        run_benchmark(build, dataclasses.replace(CONFIG, runs=("other",)))
 
 
 @pytest.mark.fault(100, "damaged model")

@@ -20,6 +20,7 @@ from hgld.training.model.embed import embed_images
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
 from tests.benchmarks.retrieval.test_methods import cache_of
+from tests.training.index.test_embedding_files import array
 from tests.worlds.benchmark_builds import CONFIG, MODEL, finish_training, write_run
 from tests.worlds.builders import table_of, write_stage
 from tests.worlds.commands.typed import said
@@ -149,11 +150,10 @@ def write_embeddings(build: Workspace, model: EmbeddingModel, *more: str) -> tup
         more: ends of ids, each with the embedding of the first image.
     """
     for images in query_and_index_images(build):
-        path = build.path(f"{images.split}.npy")
-        array = embed_images(model, images.files(), device="cpu").numpy()
-        np.save(path, np.concatenate([array, *[array[:1]] * len(more)]))
+        vectors = embed_images(model, images.files(), device="cpu").numpy()
+        vectors = np.concatenate([vectors, *[vectors[:1]] * len(more)])
         ids = [*images.image_ids.to_pylist(), *(f"{images.split}-{one}" for one in more)]
-        path.with_suffix(".txt").write_text("\n".join(ids))
+        array(build.path(f"{images.split}.npy"), ids, vectors)
     return f"copy={build.path('test.npy')}", str(build.path("index.npy"))
 
 

@@ -135,10 +135,11 @@ def test_what_cannot_be_measured_is_told_in_one_line(
     assert not (tmp_path / "r.csv").exists()
 
 
-def test_pictures_become_a_table_of_rows_with_the_std_of_their_maps(
+def test_pictures_of_any_proportions_become_a_table_of_rows_with_the_std_of_their_maps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = build_model(ModelConfig(backbone="test_resnet", weights="random", image_size=96))
+    settings = {"backbone": "test_resnet", "weights": "random", "resize": "longest"}
+    model = build_model(ModelConfig(image_size=96, **settings))  # type: ignore[arg-type]
     monkeypatch.setattr(embedding, "load_model", lambda _: model)
     splits = [split for split in ("train", "index", "test") for _ in range(4)]
     ids = [f"{split[1]}0{row % 4}0" for row, split in enumerate(splits)]
@@ -146,9 +147,14 @@ def test_pictures_become_a_table_of_rows_with_the_std_of_their_maps(
     files = [
         f"images/{s}/{'/'.join(one[:3])}/{one}.jpg" for s, one in zip(splits, ids, strict=True)
     ]
-    for file in (*files, "far/a.png"):
+    for file in files:
         (tmp_path / file).parent.mkdir(parents=True)
         picture.save(tmp_path / file)
+    sides = [(64, 48), (48, 64), (64, 48), (64, 64)]
+    far = [Image.effect_noise(one, 90).convert("RGB") for one in sides]
+    (tmp_path / "far").mkdir()
+    for number, one in enumerate(far):
+        one.save(tmp_path / f"far/{number}.png")
     landmarks = [1, 1, 2, 2] * 3
     columns = {"image_id": ids, "landmark_id": landmarks, "split": splits}
     columns["hierarchical_label"] = [f"class {one}" for one in landmarks]
@@ -160,21 +166,12 @@ def test_pictures_become_a_table_of_rows_with_the_std_of_their_maps(
     assert embedding.main([*arguments, f"noise={tmp_path}/far"]) == 0
     found = read_rows(tmp_path / "rows.parquet").splits
     counts = {split: len(rows) for split, rows in found.items()}
-    assert counts == {"train": 4, "index": 4, "query": 4, "noise": 1}
+    assert counts == {"train": 4, "index": 4, "query": 4, "noise": 4}
     assert found["train"].levels.shape == (4, 3)
-    pixels = EvalImages([picture], model.config)[0][None]
-    with torch.inference_mode():
-        (features,) = model.backbone((pixels / 255 - model.mean) / model.std)
-    wanted = [statistics.pstdev(channel.flatten().tolist()) for channel in features]
     assert found["noise"].spreads is not None
-    assert found["noise"].spreads[0].tolist() == pytest.approx(wanted, abs=1e-6)
-
-
-def test_spreads_of_pictures_that_keep_their_proportions_are_in_order() -> None:
-    config = ModelConfig(backbone="test_resnet", weights="random", image_size=96, resize="longest")
-    sides = [(64, 48), (48, 64), (64, 48), (64, 64)]
-    pictures = [Image.effect_noise(one, 90).convert("RGB") for one in sides]
-    model = build_model(config)
-    each = [embedding.embed_spreads(model, [one]) for one in pictures]
-    found = embedding.embed_spreads(model, pictures)
-    torch.testing.assert_close(found, torch.cat(each), atol=1e-6, rtol=1e-5)
+    for one, spreads in zip(far, found["noise"].spreads, strict=True):
+        pixels = EvalImages([one], model.config)[0][None]
+        with torch.inference_mode():
+            (features,) = model.backbone((pixels / 255 - model.mean) / model.std)
+        wanted = [statistics.pstdev(channel.flatten().tolist()) for channel in features]
+        assert spreads.tolist() == pytest.approx(wanted, abs=1e-6)

@@ -21,9 +21,7 @@ def test_a_table_gives_labels_groups_and_labels_of_unseen_groups(table: RowTable
     apart = found["label of unseen groups"]
     assert (apart.drawn == apart.rows.groups).all()
     assert len(np.unique(found["label"].rows.groups)) == len(found["label"].rows)
-
-
-def test_of_a_model_trained_on_train_only_other_rows_are_classified(table: RowTable) -> None:
+    # Of a model that was trained on train only other rows are classified.
     seen = dataclasses.replace(table, is_trained_on_train=True)
     others = table.splits["index"].joined(table.splits["query"])
     assert len(next(failures.classifications(seen)).rows) == len(others)

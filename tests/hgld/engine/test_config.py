@@ -1,4 +1,3 @@
-import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,8 +5,7 @@ from typing import Literal
 
 import pytest
 
-from hgld.engine import config
-from hgld.engine.config import check_settings, from_mapping, read_toml, setting
+from hgld.engine.config import check_settings, from_mapping, read_toml, row_settings, setting
 from hgld.errors import InputError
 
 
@@ -47,7 +45,7 @@ def test_limits_of_a_setting_are_kept_and_told(share: float) -> None:
 def test_settings_that_change_no_row_are_left_out() -> None:
     decisive = {"count": 3, "scale": 0.5, "kind": "a", "folder": "x", "size": None}
     decisive |= {"sizes": [1, 2], "is_fast": False}
-    assert config.row_settings(Example(folder=Path("x"))) == decisive
+    assert row_settings(Example(folder=Path("x"))) == decisive
 
 
 WRONG: list[tuple[str, object]] = [
@@ -76,18 +74,6 @@ def test_an_unknown_key_is_refused_with_the_one_that_was_meant() -> None:
     with pytest.raises(InputError) as caught:
         from_mapping(Example, {"xyz": 1}, where="[example]")
     assert "mean" not in str(caught.value)
-
-
-def test_a_field_tells_what_an_option_and_a_reference_need() -> None:
-    fields = {field.name: field for field in config.setting_fields(Example)}
-    assert list(fields) == [field.name for field in dataclasses.fields(Example)]
-    timeout = fields["timeout_s"]
-    assert (timeout.value_type, timeout.default) == (float, 10.0)
-    assert (timeout.help_text, timeout.changes_rows) == ("Seconds to wait.", False)
-    assert fields["size"].choices == ("s", "m")
-    assert fields["folder"].value_type is Path
-    assert fields["folder"].choices == ()
-    assert fields["folder"].changes_rows
 
 
 def test_a_settings_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:

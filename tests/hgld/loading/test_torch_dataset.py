@@ -35,9 +35,7 @@ def test_a_loader_gives_pictures_and_labels_in_the_order_of_the_rows(
     colours, labels = (torch.cat(parts) for parts in zip(*loader, strict=True))
     assert np.array_equal(labels.numpy(), split.labels())
     assert np.allclose(colours, [colour(name) for name in split.image_ids()], atol=4)
-
-
-def test_workers_that_are_spawned_take_it_along(built: Path) -> None:
+    # Workers that are spawned take it along.
     pictures = hgld.load(built).index.torch(built / "images", mean_colour)
     copy = pickle.loads(pickle.dumps(pictures))  # noqa: S301 - our own
     assert torch.equal(copy[3][0], pictures[3][0])

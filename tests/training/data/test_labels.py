@@ -169,20 +169,17 @@ def test_a_data_set_has_a_label_at_every_level() -> None:
         encode_labels(rows, levels_of_hierarchy("landmark_id,country"))
 
 
-def test_some_levels_are_a_hierarchy_too(tiny_build: Workspace) -> None:
-    query, index = query_and_index_images(tiny_build, hierarchy="landmark_id,continent")
-    assert query.names == index.names
-    assert [level.title for level in query.levels] == ["landmark", "continent"]
-    assert query.labels[:, 1].tolist() == [1, 0, -1]
-
-
-def test_query_and_index_share_one_encoding(tiny_build: Workspace) -> None:
+def test_query_and_index_share_one_encoding_of_all_levels_or_some(tiny_build: Workspace) -> None:
     query, index = query_and_index_images(tiny_build)
     assert query.names == index.names
     assert query.names[0] == ("7", "8", "80", "100")
     # 100 has no image in the index: a label of its own, which no index image carries.
     assert query.labels[:, 0].tolist() == [3, 0, 2]
     assert set(index.labels[:, 0].tolist()) == {0, 1, 2}
+    query, index = query_and_index_images(tiny_build, hierarchy="landmark_id,continent")
+    assert query.names == index.names
+    assert [level.title for level in query.levels] == ["landmark", "continent"]
+    assert query.labels[:, 1].tolist() == [1, 0, -1]
 
 
 def test_a_split_without_usable_images_says_which_command_to_run(workspace: Workspace) -> None:

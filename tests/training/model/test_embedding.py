@@ -72,6 +72,8 @@ def test_what_is_no_batch_of_images_is_refused() -> None:
     for images in (no_bytes, pictures(1, 32)[0], pictures(2, 32).movedim(1, 3), pictures(2, 0)):
         with pytest.raises((TypeError, ValueError), match="images"):
             build_model(TINY)(images)
+    with pytest.raises(ValueError, match="16 x 16"):  # of a patch
+        build_model(VIT)(pictures(1, 32)[..., :15])
 
 
 def test_batch_norm_keeps_its_statistics_and_learns_its_scale() -> None:

@@ -18,7 +18,6 @@ from hgld.training.model.config import ModelConfig, Pooling
 from hgld.training.model.embedding import EmbeddingModel, build_model
 from hgld.training.model.saved import load_model
 from hgld.training.recipes import over_recipe
-from tests.training.model.test_embedding import VIT
 from tests.worlds.training_runs import save_model
 
 PREFIX = {"dinov2-b14": 1, "dinov3-b16": 1 + 4, "siglip2-b16": 0, "pe-b16": 1}
@@ -122,11 +121,6 @@ def test_a_model_saved_when_it_took_one_size_gives_the_same(recipe: str, tmp_pat
     assert not earlier.takes_any_size
     with torch.no_grad():
         assert torch.equal(loaded(images), earlier(images))
-
-
-def test_an_image_smaller_than_a_patch_is_refused() -> None:
-    with pytest.raises(ValueError, match="16 x 16"):
-        build_model(VIT)(noise(1, 3, 32, 15))
 
 
 def test_a_windowed_transformer_takes_any_size_or_says_that_its_timm_cannot(

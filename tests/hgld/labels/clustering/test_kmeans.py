@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.labels.clustering import kmeans
 from hgld.labels.clustering.kmeans import Floats, Ints, points_of, settled_groups
 from hgld.labels.clustering.matching import canonical_clusters, cluster_changes, matched_ids
-from tests.hgld.labels.clustering.builds import blobs, unit_vectors
+from tests.hgld.labels.clustering.builds import unit_vectors
 
 pytest.importorskip("sklearn", reason="needs `pip install 'hgld[cluster]'`")
 
@@ -37,15 +36,6 @@ def test_what_has_settled_is_a_fixed_point(count: int, clusters: int, seed: int,
     assert brute_force_is_settled(vectors, groups)
     again = settled_groups(vectors, groups, clusters)
     np.testing.assert_array_equal(again, groups)
-
-
-def test_new_points_go_to_the_nearest_group_and_groups_keep_their_numbers() -> None:
-    vectors = blobs(4, 6)
-    before = np.repeat([2, 0, 3, 1], 6)
-    start = before.copy()
-    start[[0, 7, 8, 23]] = -1
-    groups = kmeans.warm_groups(vectors, start, np.zeros((4, 16), np.float32))
-    assert groups.tolist() == before.tolist()
 
 
 def test_a_group_that_no_point_is_near_takes_the_one_that_is_furthest_out() -> None:

@@ -82,26 +82,21 @@ def test_a_class_has_its_cluster_and_a_cluster_its_size_and_mean(embedded: Works
     assert changes_in(embedded) == [("new", None, 0, 3), ("new", None, 1, 3), ("new", None, 2, 3)]
 
 
-def test_what_is_made_again_by_force_is_what_it_was(blurred: Workspace) -> None:
-    """Also where it started warm, and what it started from is gone: the result is a fixed point."""
-    more = BLOBS | {"Q99": ("one more", 4), "Q999": ("and one", 1)}
-    clustered(blurred, more, builds.unit_vectors(62))
-    warm, changes = outputs_of(blurred), changes_in(blurred)
-    assert sum(classes for change, _, _, classes in changes if change == "new") == 2
-    assert not run_cluster(Workspace(blurred.root, remakes=True), SIX).skipped
-    assert outputs_of(blurred) == warm
-    assert changes_in(blurred) == changes
-
-
 @pytest.mark.parametrize("config", [SIX, ClusterConfig(clusters=6, seed=5)])
-def test_a_changed_input_or_seed_starts_from_the_clusters_of_before(
+def test_a_changed_input_or_seed_starts_from_the_clusters_of_before_and_again_gives_the_same(
     cold_starts: list[int], blurred: Workspace, config: ClusterConfig
 ) -> None:
-    before = ids_in(blurred)
-    clustered(blurred, BLOBS | {"Q99": ("one more", 4)}, builds.unit_vectors(61), config)
+    """Also by force, where what it started from is gone: the result is a fixed point."""
+    before, more = ids_in(blurred), {"Q99": ("one more", 4), "Q999": ("and one", 1)}
+    clustered(blurred, BLOBS | more, builds.unit_vectors(62), config)
     assert len(cold_starts) == 1  # the first
     after = ids_in(blurred)
     assert sum(after[qid] == before[qid] for qid in before) >= 0.95 * len(before)
+    warm, changes = outputs_of(blurred), changes_in(blurred)
+    assert sum(classes for change, _, _, classes in changes if change == "new") == 2
+    assert not run_cluster(Workspace(blurred.root, remakes=True), config).skipped
+    assert outputs_of(blurred) == warm
+    assert changes_in(blurred) == changes
 
 
 def test_to_recluster_starts_cold_and_keeps_ids(cold_starts: list[int], blurred: Workspace) -> None:

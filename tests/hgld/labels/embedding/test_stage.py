@@ -118,14 +118,22 @@ def test_a_run_stopped_midway_goes_on_and_ends_with_the_same_digests(
 # What a run encodes, given the runs before it; the digests do not tell.
 
 
-def test_only_a_new_label_is_encoded_and_a_prompt_of_before_costs_nothing(build: Build) -> None:
-    build.embed()
+def test_only_new_labels_and_words_are_encoded_and_a_prompt_of_before_costs_nothing(
+    build: Build, tmp_path: Path
+) -> None:
+    first = build.embed().manifest
+    moved = write_taxonomy(tmp_path / "moved")
+    assert build.embed(taxonomy=moved).skipped  # wherever it lies
     write_scrape(build.workspace, class_rows(SCRAPED | {("index", 9): [("Q34442", "road")]}))
-    first = build.embed().manifest.outputs
-    assert build.encoded == ["A picture of a road"]
+    write_taxonomy(moved, aliases="hierarchical_label,language,alias\nspan,en,viaduct\n")
+    now = build.embed(taxonomy=moved).manifest
+    assert build.encoded == ["A picture of a road", "A picture of a viaduct"]
+    assert now.settings["taxonomy"] != first.settings["taxonomy"]
+    phrases = build.workspace.read(WORDS)["phrase"].to_pylist()
+    assert phrases == ["cascade", "mere / tarn", "span", "viaduct"]
     build.embed(prompt="a photo of {label}")
     assert "a photo of lake" in build.encoded
-    assert build.embed().manifest.outputs == first
+    assert build.embed(taxonomy=moved).manifest.outputs == now.outputs
     assert build.encoded == []
 
 
@@ -153,18 +161,6 @@ def test_vectors_of_no_unit_norm_are_refused(
     with pytest.raises(InputError, match="unit norm"):
         build.embed()
     assert not build.workspace.path(CACHE_FOLDER).exists()
-
-
-def test_another_taxonomy_encodes_its_new_words_only(build: Build, tmp_path: Path) -> None:
-    first = build.embed().manifest
-    moved = write_taxonomy(tmp_path / "moved")
-    assert build.embed(taxonomy=moved).skipped  # wherever it lies
-    write_taxonomy(moved, aliases="hierarchical_label,language,alias\nspan,en,viaduct\n")
-    report = build.embed(taxonomy=moved)
-    assert build.encoded == ["A picture of a viaduct"]
-    assert report.manifest.settings["taxonomy"] != first.settings["taxonomy"]
-    phrases = build.workspace.read(WORDS)["phrase"].to_pylist()
-    assert phrases == ["cascade", "mere / tarn", "span", "viaduct"]
 
 
 def test_a_damaged_file_is_named_and_removed_unread_and_the_others_count(

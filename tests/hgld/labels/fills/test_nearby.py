@@ -4,7 +4,6 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping
 
 import pytest
 
@@ -35,9 +34,11 @@ def told(text: str) -> tuple[dict[str, int], float]:
 
 def test_the_five_nearest_are_counted_by_label_over_both_label_spaces() -> None:
     places = {ASKED: (0.0, 0.0), **{key: (key[1] / 1000, 0.0) for key in MINES}}
-    labels = MINES | {("train", 5): "church", ("train", 6): "lake"}
-    places |= {("train", 5): (0.0, -0.02), ("train", 6): (0.0, 0.03)}
-    [text] = near_texts([ASKED], labels, place_table(places)).values()
+    labels = MINES | {("train", 5): "church", ("train", 6): "lake", ("train", 7): "mine"}
+    places |= {("train", 5): (0.0, -0.02), ("train", 6): (0.0, 0.03), ("train", 7): (0.001, 0.0)}
+    # An item that is a landmark of both counts once.
+    table = place_table(places, {("train", 7): {"qid": "Q2"}})  # that of the first mine
+    [text] = near_texts([ASKED], labels, table).values()
     # The fifth is 0.02 degrees away, which is 2.22 km.
     assert told(text) == ({"mine": 4, "church": 1}, 2.3)
 
@@ -64,35 +65,22 @@ def test_neighbours_are_those_of_a_loop_over_all_at_every_latitude() -> None:
             assert near[-1][0] <= km + 1e-6 < near[-1][0] + 0.1 + 2e-6
 
 
-def test_an_item_that_is_a_landmark_of_both_label_spaces_counts_once() -> None:
-    places = {ASKED: (0.0, 0.0), ("train", 1): (0.001, 0.0), ("index", 1): (0.001, 0.0)}
-    table = place_table(places, {("index", 1): {"qid": "Q2"}})  # that of the one before
-    labels = {("train", 1): "mine", ("index", 1): "mine"}
-    [text] = near_texts([ASKED], labels, table).values()
-    assert told(text)[0] == {"mine": 1}
-
-
 @pytest.mark.parametrize(
     ("column", "value"),
     [
         ("latitude", None),  # on the Moon
         ("coordinate_precision", 1 / 60),
         ("coordinate_precision", None),
-        ("latitude", 10.1 / KM_A_DEGREE),
+        ("latitude", 20.1 / KM_A_DEGREE),  # 10.1 at least
     ],
 )
 @pytest.mark.parametrize("whose", [ASKED, ("index", 1)])
 def test_nothing_is_said_without_a_neighbour_within_ten_km_of_exact_coordinates(
     whose: tuple[str, int], column: str, value: float | None
 ) -> None:
-    places: Mapping[tuple[str, int], tuple[float, float]] = {ASKED: (0, 0), ("index", 1): (0, 0)}
+    places = {ASKED: (0.0, 0.0), ("index", 1): (9.95 / KM_A_DEGREE, 0.0)}
     labels = {("index", 1): "mine"}
-    assert near_texts([ASKED], labels, place_table(places))
+    [text] = near_texts([ASKED], labels, place_table(places)).values()
+    assert told(text) == ({"mine": 1}, 10.0)
     assert near_texts([ASKED], labels, place_table(places, {whose: {column: value}})) == {}
     assert near_texts([ASKED], labels, place_table({})) == {}
-
-
-def test_what_is_ten_km_away_is_near() -> None:
-    places = {ASKED: (0.0, 0.0), ("index", 1): (9.95 / KM_A_DEGREE, 0.0)}
-    [text] = near_texts([ASKED], {("index", 1): "mine"}, place_table(places)).values()
-    assert told(text) == ({"mine": 1}, 10.0)

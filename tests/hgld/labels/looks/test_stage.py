@@ -96,15 +96,6 @@ def test_the_first_pictures_count_of_all_train_images_if_asked(
     assert model.prepared == 2 + 2 + 2 + 2 + 2  # none twice
 
 
-@pytest.mark.usefixtures("model")
-def test_a_split_needs_no_pictures_of_the_other(build: Workspace) -> None:
-    build.manifest_path("images-train").unlink()
-    run_look(build, colour_config(build, split="index"))
-    assert list(picture_votes(build)) == [("index", 1)]
-    with pytest.raises(MissingInputError, match="--split train"):
-        run_look(build, colour_config(build))
-
-
 # Runs and reruns
 
 
@@ -149,11 +140,17 @@ def test_a_decision_costs_few_looks(build: Workspace, model: ColourModel, tmp_pa
     assert run_look(fresh, colour_config(build)).manifest.outputs == warm.manifest.outputs
 
 
-def test_other_settings_or_weights_look_again(build: Workspace, model: ColourModel) -> None:
+def test_a_split_needs_no_pictures_of_the_other_and_other_settings_or_weights_look_again(
+    build: Workspace, model: ColourModel
+) -> None:
+    build.manifest_path("images-train").unlink()
+    with pytest.raises(MissingInputError, match="--split train"):
+        run_look(build, colour_config(build))
     config = colour_config(build, split="index")
     for count, one in enumerate((config, replace(config, normalisation="inception")), 1):
         run_look(build, one)
         assert model.batches == [2] * count
+        assert list(picture_votes(build)) == [("index", 1)]
     Path(config.weights).write_bytes(b"other colours")
     run_look(build, config)
     assert model.batches == [2] * 3

@@ -42,12 +42,6 @@ def decide(workspace: Workspace, *decisions: Mapping[str, object]) -> None:
     write_stage(workspace, [(tables.DECIDED, table_of(tables.DECIDED, decisions))])
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """A taxonomy of a user's own."""
-    return write_taxonomy(tmp_path / "taxonomy", classes=CLASS_LINES.format("span"))
-
-
 def rows(workspace: Workspace) -> dict[str, dict[str, object]]:
     return {row["class_qid"]: row for row in workspace.read(tables.PROPOSALS).to_pylist()}
 
@@ -87,15 +81,14 @@ def test_every_class_and_cluster_has_a_row_by_the_shipped_taxonomy_and_decisions
     assert "Tag:man_made=windmill (P1282)" in str(rows(workspace)["Q900000002"]["evidence"])
 
 
-def test_another_taxonomy_proposes_anew(workspace: Workspace, own: Path) -> None:
+def test_another_taxonomy_proposes_anew_and_a_class_without_a_vector_is_refused(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    own = write_taxonomy(tmp_path / "taxonomy")
     write_clustered(workspace, own)
     for label in ("span", "cascade"):
         write_taxonomy(own, classes=CLASS_LINES.format(label))
         run_propose(workspace, ProposeConfig(taxonomy=own))
         assert rows(workspace)["Q16970"]["proposed_label"] == label
-
-
-def test_a_class_without_a_vector_is_refused(workspace: Workspace, own: Path) -> None:
-    write_clustered(workspace, own)
     with pytest.raises(DamagedError, match="vector"):
         vectors_of_build(workspace, pa.table({"class_qid": ["Q16970", "Q404"]}))

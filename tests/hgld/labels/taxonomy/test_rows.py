@@ -13,13 +13,6 @@ from hgld.labels.taxonomy.rows import TaxonomyTables, load_taxonomy_tables, read
 from tests.worlds.taxonomies import write_taxonomy
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """A user's own folder."""
-    columns = "class_qid,class_label,action,hierarchical_label"
-    return write_taxonomy(tmp_path, classes=f"{columns}\nQ16970,church building,accept,span\n")
-
-
 def test_super_categories_are_official(shipped_tables: TaxonomyTables, shared: Path) -> None:
     rows = read_csv_rows(shared / "labels/supercategories_78.csv")
     official = {row["hierarchical_label"]: row["natural_or_human_made"] for row in rows}
@@ -52,13 +45,17 @@ def test_super_categories_are_official(shipped_tables: TaxonomyTables, shared: P
         ("unspecific", "hut,head,accept,so", "accept"),
     ],
 )
-def test_a_line_that_cannot_be_used_is_named(own: Path, name: str, line: str, word: str) -> None:
-    path = own / f"{name}.csv"
+def test_a_line_that_cannot_be_used_is_named(
+    tmp_path: Path, name: str, line: str, word: str
+) -> None:
+    columns = "class_qid,class_label,action,hierarchical_label"
+    write_taxonomy(tmp_path, classes=f"{columns}\nQ16970,church building,accept,span\n")
+    path = tmp_path / f"{name}.csv"
     text = path.read_text(encoding="utf-8")
     path.write_text(f"{text}{line}\n", encoding="utf-8")
     number = text.count("\n") + 1
     with pytest.raises(InputError, match=word) as error:
-        load_taxonomy_tables(own)
+        load_taxonomy_tables(tmp_path)
     assert f"{name}.csv row {number} " in str(error.value)
 
 

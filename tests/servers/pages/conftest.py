@@ -75,13 +75,22 @@ def serve(at_end: contextlib.ExitStack) -> Servers:
 
 
 @pytest.fixture
-def seat(opener: Opener) -> Seats:
+def visit(opener: Opener) -> Seats:
+    """Gives a person a browser of their own, at an address where nothing may have the focus."""
+
+    def go(url: str, reviewer: str, address: str, **options: object) -> Desk:
+        named = [{"name": "reviewer", "value": quote(reviewer), "url": url}] if reviewer else []
+        return Desk(opener(address, named, **options), url)
+
+    return go
+
+
+@pytest.fixture
+def seat(visit: Seats) -> Seats:
     """Gives a person a browser of their own, with a review open."""
 
     def take(url: str, reviewer: str = "ann", path: str = "", **options: object) -> Desk:
-        named = [{"name": "reviewer", "value": quote(reviewer), "url": url}] if reviewer else []
-        page = opener("about:blank", named, **options)
-        return Desk(page, url).open(path)
+        return visit(url, reviewer, "about:blank", **options).open(path)
 
     return take
 

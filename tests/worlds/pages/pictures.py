@@ -23,19 +23,19 @@ def write_pictures(workspace: Workspace, pictured: Mapping[str, Sequence[str]]) 
 
 
 def write_landmark_pictures(
-    workspace: Workspace, count: int, *, author: str, licence: str
+    workspace: Workspace, count: int, *, author: str, licence: str, first: int = 1
 ) -> list[str]:
-    """Writes a picture of each of the first landmarks; returns their ids."""
-    ids = [f"{number:016x}" for number in range(1, count + 1)]
+    """Writes a picture of each of some landmarks in a row; returns their ids."""
+    ids = [f"{number:016x}" for number in range(first, first + count)]
     images = [
         {"split": "train", "image_id": image_id, "landmark_id": number, "in_clean": True}
-        for number, image_id in enumerate(ids, 1)
+        for number, image_id in enumerate(ids, first)
     ]
     authors = [
         {"image_id": image_id, "url": "https://x/1", "author": author, "license": licence}
         for image_id in ids
     ]
-    landmarks = [{"split": "train", "landmark_id": 1, "category": ""}]
+    landmarks = [{"split": "train", "landmark_id": first, "category": ""}]
     write_metadata(workspace, landmarks, images, authors)
     write_pictures(workspace, {"train": ids})
     return ids

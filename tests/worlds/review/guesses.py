@@ -5,9 +5,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from hgld.engine.workspace import Workspace
-from hgld.tables import CATEGORIES, CLASSES, FILLS, IMAGE_FILES, PARENTS
-from tests.worlds.builders import picture_row, table_of, write_metadata, write_scrape, write_stage
-from tests.worlds.pictures import encoded
+from hgld.tables import CATEGORIES, CLASSES, FILLS, PARENTS
+from tests.worlds.builders import table_of, write_scrape, write_stage
+from tests.worlds.pages.pictures import write_landmark_pictures
 
 HOSTILE = '<script>alert("guess")</script> & "quoted"'
 
@@ -71,7 +71,7 @@ def write_guesses(
     there = workspace.read(CATEGORIES).to_pylist()
     write_scrape(workspace, workspace.read(CLASSES), [*there, *categories])
     if pictures:
-        _write_pictures(workspace, pictures)
+        write_landmark_pictures(workspace, pictures, author="Ann", licence="CC0", first=FIRST)
 
 
 def write_fills(workspace: Workspace, guesses: Sequence[WorldGuess] = GUESSES) -> None:
@@ -94,26 +94,3 @@ def write_fills(workspace: Workspace, guesses: Sequence[WorldGuess] = GUESSES) -
         for number, one in enumerate(guesses, FIRST)
     ]
     write_stage(workspace, [(FILLS, table_of(FILLS, rows))])
-
-
-def _write_pictures(workspace: Workspace, count: int) -> None:
-    from PIL import Image
-
-    images, files, authors = [], [], []
-    for number in range(FIRST, FIRST + count):
-        image_id = f"{number:016x}"
-        relative = f"images/train/{image_id}.jpg"
-        path = workspace.path(relative)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        colour = (40 + 31 * number % 200, 90, 200 - 17 * number % 150)
-        path.write_bytes(encoded(Image.new("RGB", (640, 480), colour), "JPEG"))
-        files.append(picture_row(workspace, image_id, relative))
-        images.append(
-            {"split": "train", "image_id": image_id, "landmark_id": number, "in_clean": True}
-        )
-        authors.append(
-            {"image_id": image_id, "url": "https://x/1", "author": "Ann", "license": "CC0"}
-        )
-    landmarks = [{"split": "train", "landmark_id": FIRST, "category": ""}]
-    write_metadata(workspace, landmarks, images, authors)
-    write_stage(workspace, [(IMAGE_FILES["train"], table_of(IMAGE_FILES["train"], files))])

@@ -5,6 +5,7 @@ import pytest
 from hgld.engine.workspace import Workspace
 from hgld.errors import InputError
 from hgld.pages.browse.pages import BrowsePages
+from tests.hgld.pages.browse.world import with_churches
 
 
 def test_every_landmark_is_in_one_group_and_groups_are_adjacent(pages: BrowsePages) -> None:
@@ -32,16 +33,11 @@ def test_every_landmark_is_in_one_group_and_groups_are_adjacent(pages: BrowsePag
 
 
 def test_similar_landmarks_have_the_same_label_the_same_class_first(build: Workspace) -> None:
-    path = build.path("annotations/landmarks.parquet")
-    table = pq.read_table(path, partitioning=None)
-    church = next(one for one in table.to_pylist() if one["class_qid"] == "Q16970")
-    added = ((6, "Q317557"), (7, None), (8, "Q317557"))
-    more = [church | {"landmark_id": number, "class_qid": qid} for number, qid in added]
-    pq.write_table(pa.concat_tables([table, pa.Table.from_pylist(more, schema=table.schema)]), path)
-    landmarks = BrowsePages(build.root).landmarks
+    qids = ("Q317557", None, "Q317557")
+    landmarks = with_churches(build, *({"class_qid": qid} for qid in qids)).landmarks
     for key, found in (
-        (("train", 8), [1, 6, 2, 7]),  # 1 and 6 are parish churches too
-        (("train", 2), [1, 6, 7, 8]),
+        (("train", 102), [1, 100, 2, 101]),  # 1 and 100 are parish churches too
+        (("train", 2), [1, 100, 101, 102]),
         (("index", 1), []),  # the only one of its label
         (("train", 4), []),  # without a label
     ):

@@ -1,5 +1,4 @@
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -10,19 +9,9 @@ from hgld.engine.workspace import Workspace
 from hgld.pages.browse import places as module
 from hgld.pages.browse.pages import BrowsePages
 from hgld.pages.browse.places import NEAR_KM
+from tests.hgld.pages.browse.world import with_churches
 
-CHURCH = ("train", 2)
 EXACT = 0.0001
-
-
-def with_churches(build: Workspace, *changes: Mapping[str, object]) -> BrowsePages:
-    """Returns a data set with churches 100, 101 and so on, each with some columns changed."""
-    path = build.path("annotations/landmarks.parquet")
-    table = pq.read_table(path, partitioning=None)
-    (church,) = [one for one in table.to_pylist() if (one["split"], one["landmark_id"]) == CHURCH]
-    more = [{**church, "landmark_id": 100 + n, **one} for n, one in enumerate(changes)]
-    pq.write_table(pa.concat_tables([table, pa.Table.from_pylist(more, schema=table.schema)]), path)
-    return BrowsePages(build.root)
 
 
 def at(latitude: float, longitude: float, precision: float | None = EXACT) -> dict[str, object]:

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hgld.annotations.release.facts import ReleaseConfig
 from hgld.engine.workspace import Workspace
+from hgld.pages.browse.pages import BrowsePages
 from hgld.review.log.decisions import append_decisions
 from hgld.review.log.history import Decision
 from hgld.tables import CLUSTER_PROPOSALS, CLUSTERS, PLACES, PROPOSALS
@@ -71,6 +73,16 @@ def write_hostile(root: Path) -> Workspace:
 def released_alone(workspace: Workspace, folder: Path) -> Path:
     """Returns a copy of the release of a build, without the build."""
     return Path(shutil.copytree(workspace.path("annotations"), folder))
+
+
+def with_churches(build: Workspace, *changes: Mapping[str, object]) -> BrowsePages:
+    """Returns a data set with churches 100, 101 and so on, each with some columns changed."""
+    path = build.path("annotations/landmarks.parquet")
+    table = pq.read_table(path, partitioning=None)
+    church = next(one for one in table.to_pylist() if one["class_qid"] == CHURCH)
+    more = [{**church, "landmark_id": 100 + n, **one} for n, one in enumerate(changes)]
+    pq.write_table(pa.concat_tables([table, pa.Table.from_pylist(more, schema=table.schema)]), path)
+    return BrowsePages(build.root)
 
 
 def _release_twice(

@@ -39,6 +39,13 @@ def test_the_page_shows_the_first_group_and_an_action_goes_on_to_the_next(served
         assert shown(served.get(f"/?{path}").text, "open") == group, path
 
 
+def test_who_had_a_group_open_that_is_gone_is_shown_another(served: Served) -> None:
+    done(served.session, "bob", "merge", g="c1", into="c3")
+    assert shown(served.get("/?g=c1").text, "open") != "c1"
+    served.session.undo("bob")
+    assert shown(served.get("/?g=c1").text, "open") == "c1"
+
+
 def test_the_page_itself_gets_the_panes_alone(served: Served) -> None:
     panes = served.get("/?g=c1", **{"HX-Request": "true"}).text
     assert panes.lstrip().startswith('<div id="desk"')

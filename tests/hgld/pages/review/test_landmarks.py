@@ -5,8 +5,7 @@ import numpy as np
 
 from hgld.engine.workspace import Workspace
 from hgld.pages.review.landmarks import LandmarkIndex, read_landmark_index
-from hgld.tables import CATEGORIES, CLASSES, SUPERCLASSES
-from tests.worlds.builders import class_rows, table_of, write_stage
+from tests.worlds.builders import class_rows, write_scrape
 
 
 def index_of(
@@ -21,8 +20,7 @@ def index_of(
         for split, number in classes
         if number % 2
     ]
-    tables = [(CATEGORIES, table_of(CATEGORIES, categories)), (CLASSES, rows)]
-    write_stage(workspace, [*tables, (SUPERCLASSES, SUPERCLASSES.schema.empty_table())])
+    write_scrape(workspace, rows, categories)
     return read_landmark_index(workspace, qids)
 
 

@@ -203,17 +203,3 @@ def test_a_large_undo_is_asked_about_where_the_page_tells_something_else_since(
     assert standing_answers(served.root) == done
     desk.press("Escape", "u", "u")
     assert standing_answers(served.root) == {}
-
-
-def test_two_windows_of_one_person_ask_before_one_undoes_the_other(
-    served: OpenReview, desk: Desk, seat: Seats
-) -> None:
-    other = seat(served.url)
-    row = next(one for one in desk.members() if one.has_focus)
-    desk.press("i")
-    other.page.wait_for_function(_HAS_LINE, arg=desk.line)
-    assert row.qid not in {one.qid for one in other.members() if one.is_open}
-    other.press("u")
-    assert standing_answers(served.root) == {}
-    events = read_log(Workspace(served.root)).events
-    assert [event.event for event in events] == ["ignore", "undo"]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, softplus
 
 from hgld.losses.binary import sup_ap_loss
 from hgld.losses.hierarchical import smooth_hap_loss, smooth_ndcg_loss, sup_hap_loss, sup_ndcg_loss
@@ -84,16 +84,10 @@ def test_equals_each_query_with_what_is_kept_of_its_list(
         values = loss(embeddings, labels, reduction="none", **settings)
         expected = []
         for query in range(len(labels)):
-            pairs = (
-                (
-                    item,
-                    *(int(one) for one in bounds_of_shared_levels(labels[[query]], labels[[item]])),
-                )
-                for item in range(len(labels))
-            )
+            bounds = (one[0].tolist() for one in bounds_of_shared_levels(labels[[query]], labels))
             kept = {
                 item: least
-                for item, least, most in pairs
+                for item, (least, most) in enumerate(zip(*bounds, strict=True))
                 if (unknown == "depth" and not is_binary)
                 or least == most
                 or (is_binary and most < LEVELS)
@@ -135,19 +129,11 @@ def test_a_proxy_of_unknown_kind_takes_no_part_in_what_is_asked_of_kinds(loss: L
         without = loss(embeddings, known[:3], proxies[:3], known[:3], **settings)
         torch.testing.assert_close(value, without)
     else:
-        # It is another landmark, and no negative of a kind.
-        scale, first = 2.0, torch.tensor([1.0, 1.0, 1.0])
-        at_kind = (torch.tensor([0.0]), torch.tensor([0.0]), torch.tensor([0.0, 0.0]))
-        kinds = torch.stack(
-            [
-                torch.nn.functional.softplus((scale * one).logsumexp(0) - scale + scale * 0.3)
-                for one in at_kind
-            ]
-        )
-        landmarks = torch.nn.functional.softplus(
-            (scale * torch.zeros(3)).logsumexp(0) - scale * first + scale * 0.2
-        )
-        torch.testing.assert_close(value, landmarks.mean() + kinds.mean())
+        # It is another landmark, and no negative of a kind. All negatives have a cosine of 0.
+        of_landmark, of_kind = torch.tensor(3.0), torch.tensor([1.0, 1.0, 2.0])
+        landmarks = softplus(of_landmark.log() - 2.0 * 1 + 2.0 * 0.2)
+        kinds = softplus(of_kind.log() - 2.0 * 1 + 2.0 * 0.3)
+        torch.testing.assert_close(value, landmarks + kinds.mean())
 
 
 def test_triplets_need_landmarks_that_are_known() -> None:

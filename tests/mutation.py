@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hgld.benchmarks.environment import describe_environment
+from hgld.benchmarks.environment import describe_environment, git_commit
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results/mutation.json"
@@ -186,10 +186,8 @@ def room_of(mutant: str) -> str:
 
 def sample(mutants: Sequence[str], most: int, seed: int) -> Iterator[str]:
     """Yields at most so many mutants of each room, the same for a seed."""
-    by_room: dict[str, list[str]] = {}
-    for mutant in sorted(mutants):
-        by_room.setdefault(room_of(mutant), []).append(mutant)
-    for room, names in sorted(by_room.items()):
+    for room in sorted(ROOMS):
+        names = sorted(mutant for mutant in mutants if room_of(mutant) == room)
         yield from random.Random(f"{seed} {room}").sample(names, min(most, len(names)))
 
 
@@ -252,11 +250,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if left:
         subprocess.run([mutmut, "run", *left], cwd=clone, env=environment, check=True)
     found = verdicts(clone)
-    head = ("git", "rev-parse", "HEAD")
-    commit = subprocess.check_output(head, cwd=clone, text=True).strip()
     tried = summarize({name: found[name] for name in names}, known if options.again else {})
     results[options.label] = {
-        "metadata": describe_environment(["mutmut"]) | {"git_commit": commit},
+        "metadata": describe_environment(["mutmut"]) | {"git_commit": git_commit(clone)},
         "tests": " ".join(options.tests),
         "seed": options.seed,
         "rooms": known | tried,

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.worlds.review.sheets import flip
+
 _KINDS = {
     "manifest": r"stages/[^/]+\.json",
     "official CSV": r"metadata/csv/[^/]+",
@@ -138,8 +140,7 @@ class Damage:
 def _flip(content: bytes, moments: random.Random) -> bytes:
     if not content:
         return content
-    place, bit = moments.randrange(len(content)), 1 << moments.randrange(8)
-    return content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :]
+    return flip(content, moments.randrange(len(content)), moments.randrange(8))
 
 
 def _blank(content: bytes, moments: random.Random) -> bytes:

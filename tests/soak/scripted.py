@@ -134,12 +134,9 @@ def check_first_rows(desk: Desk, root: Path) -> None:
         )
 
 
-def check_standing(root: Path, expected: Expected) -> None:
-    """What stands in the log is what the keys say."""
+def check_answers(root: Path, expected: Expected) -> None:
+    """What stands in the log, and then in the taxonomy, is what the keys say."""
     assert standing_answers(root) == expected.answers
-
-
-def check_taxonomy(root: Path, expected: Expected) -> None:
     workspace = Workspace(root)
     run_review(workspace, ReviewConfig())
     made = {

@@ -12,7 +12,7 @@ from tests.servers.conftest import _started_chromium, chromium
 from tests.servers.pages.conftest import Seats, at_end, opener, seat, watch
 from tests.servers.pages.review.conftest import list_of
 from tests.servers.pages.review.expecting import Expected
-from tests.soak.scripted import ScriptedReviewer, check_first_rows, check_standing, check_taxonomy
+from tests.soak.scripted import ScriptedReviewer, check_answers, check_first_rows
 
 __all__ = ["_started_chromium", "at_end", "chromium", "opener", "seat", "watch"]
 
@@ -33,7 +33,6 @@ def test_ten_thousand_labels_become_the_taxonomy_that_the_keys_say(
     check_first_rows(desk, root)
     reviewer = ScriptedReviewer(desk, expected)
     reviewer.review_all()
-    check_standing(root, expected)
-    check_taxonomy(root, expected)
+    check_answers(root, expected)
     assert len(expected.answers) == _LABELS
     assert statistics.median(reviewer.keys_of.values()) <= _MOST_KEYS

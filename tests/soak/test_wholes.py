@@ -5,7 +5,6 @@ that cannot be read as one.
 """
 
 import ctypes
-import hashlib
 import os
 import random
 import shutil
@@ -15,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from hgld.engine.files import file_digest
 from hgld.engine.workspace import load_manifest
 from tests.soak.commands import run_forked
 from tests.soak.damages import files_of
 from tests.soak.fuzz import FinishedBuilds
+from tests.worlds.damage import flip
 
 
 def _relist(path: Path, line: str) -> None:
@@ -48,10 +49,8 @@ def places(root: Path) -> dict[str, list[str]]:
 def inflict(how: str, path: Path, moments: random.Random) -> None:
     match how:
         case "file with its line":
-            data = bytearray(path.read_bytes())
-            data[moments.randrange(len(data))] ^= 1
-            path.write_bytes(data)
-            _relist(path, f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
+            flip(path, moments)
+            _relist(path, f"{file_digest(path)}  {path.name}\n")
         case "line with its file gone":
             path.unlink()
             _relist(path, "")

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hgld import losses
 from hgld.losses import pairs, sup_hap_loss
-from tests.worlds.plain.losses import scored_batch, tree_batch
+from tests.hgld.losses.test_ranking_losses import loss_of
+from tests.worlds.plain.losses import tree_batch
 
 Loss = Callable[..., Tensor]
 PROXY: dict[str, Loss] = {
@@ -162,10 +163,9 @@ def test_half_precision_is_computed_in_single(name: str, dtype: torch.dtype) -> 
 
 
 def test_the_ideal_order_costs_nothing() -> None:
-    batch = scored_batch([0.9, 0.5, 0.1, -0.3], [2, 2, 1, 0], depth=2)
     for name in UNREDUCED.keys() - {"recall_at_k_loss"}:
-        value = LOSSES[name](*batch[:2], ref_embeddings=batch[2], ref_labels=batch[3])
-        assert value.item() == pytest.approx(0, abs=1e-7)
+        value = loss_of(LOSSES[name], [0.9, 0.5, 0.1, -0.3], [2, 2, 1, 0], depth=2)
+        assert value == pytest.approx(0, abs=1e-7)
 
 
 @pytest.mark.parametrize(

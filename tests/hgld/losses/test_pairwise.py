@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hgld.losses import decomposability_loss, triplet_loss
 from hgld.losses.pairwise import Mining
+from tests.hgld.losses.test_ranking_losses import loss_of
 from tests.worlds.plain.losses import plain_positives, tree_batch
 
 SEEDS = st.integers(0, 2**31)
@@ -33,23 +34,13 @@ def test_hard_triplets_equal_a_double_loop(size: int, level: int, seed: int) -> 
 
 
 def test_triplets_come_from_the_references_where_there_are_some() -> None:
-    query, references = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.6, 0.8], [0.8, 0.6]])
-    labels, ref_labels = torch.tensor([[4]]), torch.tensor([[4], [2]])
-    loss = triplet_loss(query, labels, ref_embeddings=references, ref_labels=ref_labels)
-    assert loss.item() == pytest.approx(0.8 - 0.6 + 0.1)
+    loss = loss_of(triplet_loss, [0.6, 0.8], [1, 0], depth=1)
+    assert loss == pytest.approx(0.8 - 0.6 + 0.1)
 
 
 def test_what_is_semihard_goes_by_the_margin_of_the_loss() -> None:
-    query, references = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.96, 0.28], [0.6, 0.8]])
-    labels, ref_labels = torch.tensor([[4]]), torch.tensor([[4], [2]])
-    loss = triplet_loss(
-        *(query, labels),
-        ref_embeddings=references,
-        ref_labels=ref_labels,
-        mining="semihard",
-        margin=0.5,
-    )
-    assert loss.item() == pytest.approx(0.6 - 0.96 + 0.5)
+    loss = loss_of(triplet_loss, [0.96, 0.6], [1, 0], depth=1, mining="semihard", margin=0.5)
+    assert loss == pytest.approx(0.6 - 0.96 + 0.5)
 
 
 def test_each_kind_of_mining_takes_its_own_triplets() -> None:
@@ -80,11 +71,8 @@ def test_decomposability_equals_a_double_loop(size: int, level: int, seed: int) 
 
 
 def test_a_single_pair_counts_whole() -> None:
-    reference, label = torch.tensor([[0.6, 0.8]]), torch.zeros(1, 1, dtype=torch.int64)
-    loss = decomposability_loss(
-        torch.eye(2)[:1], label, ref_embeddings=reference, ref_labels=label, level=0
-    )
-    assert loss.item() == pytest.approx(0.9 - 0.6)
+    loss = loss_of(decomposability_loss, [0.6], [1], depth=1, level=0)
+    assert loss == pytest.approx(0.9 - 0.6)
 
 
 @pytest.mark.parametrize("mining", ["hard", "semihard", "all"])

@@ -140,7 +140,7 @@ def test_arcface_turns_by_up_to_half_a_circle() -> None:
     assert loss(margin=math.pi).item() == pytest.approx(math.log(1 + math.e))
 
 
-def test_landmarks_without_a_proxy_are_refused() -> None:
+def test_landmarks_without_a_proxy_and_proxy_labels_of_other_levels_are_refused() -> None:
     embeddings, labels, proxies = proxy_batch(6)
     last = int(labels[:, 0].max())
     for loss in (clustering_loss, arcface_loss):
@@ -153,6 +153,9 @@ def test_landmarks_without_a_proxy_are_refused() -> None:
             of_levels(embeddings, labels, proxies[:1], proxy_labels=labels[:1] + 50)
         with pytest.raises(ValueError, match="proxy_labels"):
             of_levels(embeddings, labels, proxies[:1])
+        for columns in ([0], [0, 1], [0, 1, 2, 2]):
+            with pytest.raises(ValueError, match="proxy_labels"):
+                of_levels(embeddings, labels, embeddings, labels[:, columns])
 
 
 @pytest.mark.parametrize(
@@ -165,14 +168,6 @@ def test_proxies_of_another_shape_or_kind_are_refused(loss: Callable[..., Tensor
             loss(embeddings, labels, proxies)
     with pytest.raises(TypeError, match="proxies"):
         loss(embeddings, labels, torch.eye(3).long())
-
-
-def test_proxy_labels_of_other_levels_are_refused() -> None:
-    embeddings, labels, _ = proxy_batch(6)
-    for columns in ([0], [0, 1], [0, 1, 2, 2]):
-        for loss in (csl_loss, hxe_loss):
-            with pytest.raises(ValueError, match="proxy_labels"):
-                loss(embeddings, labels, embeddings, labels[:, columns])
 
 
 def test_a_module_gives_what_its_function_gives() -> None:

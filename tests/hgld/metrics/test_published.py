@@ -9,6 +9,7 @@ import torch
 
 from hgld import metrics
 from hgld.metrics import EvaluationSettings, evaluate
+from tests.worlds.plain.losses import scored_batch
 
 PUBLISHED = EvaluationSettings(convention="published")
 
@@ -27,21 +28,16 @@ def test_its_ways_are_those_of_the_published_code(
     levels: list[int], own: int | None, published: float, standard: float
 ) -> None:
     """Its own finest level has the query, and the item ranked last is lost where that is apart."""
-    shared = torch.tensor(levels)
-    labels = torch.stack([(shared < 2).long(), (shared < 1).long()], dim=1)
-    index = torch.arange(len(levels), 0, -1.0)[:, None]
-    query, label = torch.ones(1, 1), torch.zeros(1, 2, dtype=torch.int64)
+    case = scored_batch([0.9 - k / 10 for k in range(len(levels))], levels, depth=2)
     ids: dict[str, Any] = {"query_ids": [own], "index_ids": range(len(levels))}
     for settings, expected in ((PUBLISHED, published), (EvaluationSettings(), standard)):
-        result = evaluate(query, label, index, labels, settings=settings, **(ids if own else {}))
+        result = evaluate(*case, settings=settings, **(ids if own else {}))
         assert result.means()["h_ap"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_lost_item_is_not_missed() -> None:
-    shared = torch.tensor([2, 1, 1])
-    labels = torch.stack([(shared < 2).long(), torch.zeros(3, dtype=torch.int64)], dim=1)
-    lists = (torch.ones(1, 1), labels[:1], torch.arange(3, 0, -1.0)[:, None], labels)
-    found = evaluate(*lists, settings=PUBLISHED).means()
+    case = scored_batch([0.9, 0.8, 0.7], [2, 1, 1], depth=2)
+    found = evaluate(*case, settings=PUBLISHED).means()
     assert found["ap_level0"] == found["ap_level1"] == 1.0
 
 

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -32,16 +33,18 @@ def bounds(one: Sequence[int], other: Sequence[int]) -> tuple[int, int]:
     return min(shared), max(shared)
 
 
-@pytest.mark.parametrize("one", [*itertools.product((0, -1), repeat=3)])
+MASKS = [*itertools.product((0, -1), repeat=3)]
+
+
+def masked(mask: Sequence[int]) -> list[list[int]]:
+    return [[-1 if gone else label for label, gone in zip(way, mask, strict=True)] for way in TREE]
+
+
+@pytest.mark.parametrize("one", MASKS)
 def test_so_many_levels_are_shared_at_least_and_at_most(one: tuple[int, ...]) -> None:
     """Every pair of a tree of three levels, with every part of both taken away."""
-    hidden = [*itertools.product((0, -1), repeat=3)]
-    ways = [[-1 if gone else label for label, gone in zip(way, one, strict=True)] for way in TREE]
-    others = [
-        [-1 if gone else label for label, gone in zip(way, mask, strict=True)]
-        for way in TREE
-        for mask in hidden
-    ]
+    ways = masked(one)
+    others = [way for mask in MASKS for way in masked(mask)]
     least, most = bounds_of_shared_levels(torch.tensor(ways), torch.tensor(others))
     for row, way in enumerate(ways):
         for column, other in enumerate(others):
@@ -66,13 +69,7 @@ def test_equals_the_loops_for_each_query(
         for row, place in zip(hidden[0], case.own, strict=True)
     ]
     partial = Case(case.queries, queries, case.index, hidden[1], case.own)
-    chosen = EvaluationSettings(
-        recall_at=SETTINGS.recall_at,
-        average_precision_at=SETTINGS.average_precision_at,
-        mistake_severity_at=SETTINGS.mistake_severity_at,
-        unknown=unknown,
-    )
-    evaluation = partial.evaluate(getattr(torch, dtype), chosen)
+    evaluation = partial.evaluate(getattr(torch, dtype), replace(SETTINGS, unknown=unknown))
     for query, place in enumerate(case.own):
         levels = []
         for item in plain.plain_order(case.queries[query], case.index, place):

@@ -34,3 +34,9 @@ def test_no_two_actions_have_one_key_or_name_and_digits_are_names() -> None:
     assert len({*keys}) == len(keys)
     assert len({one.name for one in ACTIONS}) == len(ACTIONS)
     assert not [key for key in keys if key.isdigit()]
+
+
+def test_five_actions_stand_on_the_page() -> None:
+    assert [one.name for one in ACTIONS if one.on_bar] == [
+        *("accept", "name", "ignore", "undo", "more")
+    ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hgld.labels.clustering.kmeans import Floats, Ints, points_of, settled_groups
+from hgld.labels.clustering.kmeans import Floats, Ints, points_of, settled_groups, warm_groups
 from hgld.labels.clustering.matching import canonical_clusters, cluster_changes, matched_ids
 from tests.hgld.labels.clustering.builds import unit_vectors
 
@@ -42,6 +42,14 @@ def test_a_group_that_no_point_is_near_takes_the_one_that_is_furthest_out() -> N
     vectors = np.array([[1, 0], [0.995, 0.1], [0.8, 0.6], [0, 1]], dtype=np.float32)
     groups = settled_groups(vectors, np.array([0, 0, 0, 1]), 3)
     assert groups.tolist() == [0, 0, 2, 1]
+
+
+def test_a_group_without_its_points_starts_at_its_stored_centre() -> None:
+    """Of two such groups each takes what is new near it; without centres they would be swapped."""
+    at = np.deg2rad([0, 1, 50, -55]).astype(np.float32)
+    vectors = np.stack([np.cos(at), np.sin(at)], axis=1)
+    groups = warm_groups(vectors, np.array([0, 0, -1, -1]), vectors[[0, 2, 3]])
+    assert groups.tolist() == [0, 0, 1, 2]
 
 
 def test_centring_takes_the_mean_off_and_restores_the_norm() -> None:

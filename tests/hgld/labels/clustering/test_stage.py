@@ -145,7 +145,7 @@ def test_other_vectors_or_mostly_other_classes_start_cold(
     assert len(cold_starts) == starts
 
 
-def test_a_cluster_without_its_classes_starts_at_its_stored_centre(workspace: Workspace) -> None:
+def test_a_cluster_whose_classes_are_all_others_now_is_a_new_one(workspace: Workspace) -> None:
     """All classes of one blob are replaced by others of it, which then make the cluster."""
     vectors, config = builds.blobs(4, 6), ClusterConfig(clusters=4)
     classes = {f"Q{n}": (f"class {n}", 1) for n in range(1, 25)}

@@ -9,12 +9,12 @@ import pytest
 
 from hgld.benchmarks.reviewing.desk import ServedPage
 from tests.servers.conftest import _started_chromium, chromium
-from tests.servers.pages.conftest import Seats, at_end, opener, seat, watch
+from tests.servers.pages.conftest import Seats, at_end, opener, seat, visit, watch
 from tests.servers.pages.review.conftest import list_of
 from tests.servers.pages.review.expecting import Expected
 from tests.soak.scripted import ScriptedReviewer, check_answers, check_first_rows
 
-__all__ = ["_started_chromium", "at_end", "chromium", "opener", "seat", "watch"]
+__all__ = ["_started_chromium", "at_end", "chromium", "opener", "seat", "visit", "watch"]
 
 _LABELS, _CLUSTERS = 10_000, 150
 _MOST_KEYS = 3

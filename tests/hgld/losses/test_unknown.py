@@ -53,7 +53,7 @@ def test_equals_a_loop_and_each_query_with_what_is_kept_of_its_list(
     loss, loop = LOOPS[name]
     is_binary = name == "sup_ap"  # which leaves out where it is uncertain what is positive
     settings: dict[str, Any] = {} if is_binary else {"unknown": unknown}
-    for embeddings, labels in cases(60):
+    for embeddings, labels in cases(200):
         embeddings.requires_grad_()
         values = loss(embeddings, labels, reduction="none", **settings)
         expected, rows = [], labels.tolist()

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from hgld.engine.workspace import Workspace
+from hgld.scrape.archive import COMMONS_WIKITEXT
 from hgld.tables import CATEGORIES, CLASS_EVIDENCE, CLASSES, FACTS, PLACES, SUPERCLASSES
 from tests.servers.scrape.conftest import Key, first_key, scrape_lab, wrong_rows
 from tests.worlds.second_lab import GONE, TRAPS, second_key
+from tests.worlds.second_lab.items import evidence_key
 from tests.worlds.second_lab.redirects import errors
 from tests.worlds.wikimedia.lab import Lab, lagging
 from tests.worlds.wikimedia.nginx import rate_limited
+from tests.worlds.wikimedia.scraping import kept_answers
 
 
 def test_every_landmark_ends_in_its_row_and_no_trap_is_fallen_into(
@@ -22,6 +25,16 @@ def test_every_landmark_ends_in_its_row_and_no_trap_is_fallen_into(
     assert wrong_rows(scraped, key) == {}
     statuses = {row.status for row in key.values()}
     assert statuses == {"ok", "no_page", "no_item", "no_p31", "redirect_loop"}
+
+
+def test_the_evidence_of_every_class_is_what_the_best_statements_say(scraped: Workspace) -> None:
+    rows = scraped.read(CLASS_EVIDENCE).to_pylist()
+    assert {row["status"] for row in rows} == {"ok"}
+    found = [(row["class_qid"], row["property"], row["value"]) for row in rows]
+    assert len(found) == len(set(found))
+    right = evidence_key()
+    classes = {qid for trap in TRAPS for qid in trap.classes}
+    assert {row for row in found if row[0] in classes} == right
 
 
 def test_where_every_item_lies_is_what_its_statements_of_today_say(
@@ -41,6 +54,17 @@ def test_where_every_item_lies_is_what_its_statements_of_today_say(
         numbers = [key[name] and str(float(key[name])) for name in ("latitude", "longitude")]
         key["latitude"], key["longitude"] = numbers
     assert found == right
+    why = {key["case"]: rows[qid]["place_missing"] for qid, key in right.items()}
+    assert why["moon"]["coordinates"] == "not_on_earth"
+    assert why["unknown_country"]["country"] == "unknown"
+    assert why["dissolved_many"]["country"] == "dissolved"
+    assert why["two_countries"]["country"] == "several"
+    assert why["no_continent"]["continent"] == "none"
+
+
+def test_an_answer_that_is_continued_is_read_to_its_end(scraped: Workspace) -> None:
+    chunks = [len(one.answer) for one in kept_answers(scraped.path(COMMONS_WIKITEXT))]
+    assert max(chunks) == 2
 
 
 def test_fewer_requests_are_made_than_the_services_are_promised(

@@ -39,6 +39,24 @@ def pages(site: Path) -> dict[Path, PageReader]:
     return {path: PageReader(path.read_text(encoding="utf-8")) for path in found}
 
 
+def test_every_link_and_anchor_leads_somewhere(pages: dict[Path, PageReader]) -> None:
+    assert len(pages) > len(list((ROOT / "docs").glob("*.md")))
+    wrong = []
+    for path, page in pages.items():
+        for link in page.links:
+            scheme, host, place, _, anchor = urlsplit(link)
+            target = (path.parent / unquote(place)).resolve() if place else path
+            if scheme or host:
+                is_right = scheme in {"http", "https"} and "." in host and " " not in link
+            else:
+                is_right = target.is_file()
+                if anchor and target in pages:
+                    is_right = unquote(anchor) in pages[target].ids
+            if link and not is_right:
+                wrong.append((path.name, link))
+    assert wrong == []
+
+
 def test_whatever_a_page_loads_lies_beside_it(pages: dict[Path, PageReader]) -> None:
     loaded = {
         (path, urlsplit(one).path if not urlsplit(one).scheme else one)
@@ -46,7 +64,6 @@ def test_whatever_a_page_loads_lies_beside_it(pages: dict[Path, PageReader]) -> 
         for one in page.loaded
         if one and not one.startswith("data:")
     }
-    assert len(pages) > len(list((ROOT / "docs").glob("*.md")))
     assert len({one for _, one in loaded}) > 5
     assert [one for path, one in loaded if not (path.parent / unquote(one)).exists()] == []
 

@@ -26,7 +26,7 @@ class ScriptedReviewer:
         number = 0
         while not all(self.desk.groups().values()):
             self.review(number)
-            if not any(row.is_open for row in self.desk.members()):
+            if not any(row.is_open for row in self.members()):
                 self.desk.press("Enter")  # what is decided already is gone past
             number += 1
 
@@ -36,13 +36,20 @@ class ScriptedReviewer:
         turn, rest = divmod(number, 10)
         if rest == 9 and turn < len(self._ways):
             self._ways[turn]()
-        while desk.group == group and any(row.is_open for row in desk.members()):
+        while desk.group == group and any(row.is_open for row in self.members()):
             self.accept()
         self.keys_of[group] = self.keys_of.get(group, 0) + len(desk.pressed) - before
 
+    def members(self) -> list[SeenMember]:
+        """Returns all rows of the open group, those that one scrolls to as well."""
+        while self.desk.page.locator("[data-more]").count():
+            self.desk.page.click("[data-more]")
+            self.desk.wait()
+        return self.desk.members()
+
     def accept(self) -> None:
         """Enter takes the sure ones; where there are none, a takes the one in focus."""
-        sure = [row for row in self.desk.members() if row.is_sure]
+        sure = [row for row in self.members() if row.is_sure]
         self.expected.accept(sure or self._focused())
         self.desk.press("Enter" if sure else "a")
         assert self.desk.layer == ""
@@ -53,7 +60,7 @@ class ScriptedReviewer:
 
     def ignore_some(self) -> None:
         self.desk.press("x", "j", "x")
-        self.expected.give([row for row in self.desk.members() if row.is_ticked], None)
+        self.expected.give([row for row in self.members() if row.is_ticked], None)
         self.desk.press("i")
 
     def type_a_name(self) -> None:
@@ -119,7 +126,7 @@ class ScriptedReviewer:
         self.ignore_some()
 
     def _focused(self) -> list[SeenMember]:
-        return [row for row in self.desk.members() if row.has_focus]
+        return [row for row in self.members() if row.has_focus]
 
 
 def check_first_rows(desk: Desk, root: Path) -> None:
